@@ -1,0 +1,67 @@
+# Few words, each complete in itself: every one sets up what it needs.
+#   make demo    a night of backups on the embedded AWS        make test   the test suite
+#   make check   linters, types, architecture, drift           make sweep  the exhaustive sweeps
+#   make bench   AWS calls, CPU and memory                     make fmt    format the code
+#   make docs    regenerate generated documents                make package  what is deployed to AWS
+.PHONY: setup demo test check fmt docs bench sweep package pins clean
+.DEFAULT_GOAL := test
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+# The newest supported Python that really runs: 3.13 (what is deployed) if there is one, else any from 3.11 on.
+PYTHON ?= $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python python3.14 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo $$p && break; done)
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Lifeboat needs Python 3.11 to 3.14 with the venv module; none was found." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/lifeboat demo
+
+test: $(STAMP)
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= -m "not sweep"
+	$(BIN)/python -m coverage report
+	$(BIN)/python -m coverage report --include='chalicelib/domain/*' --fail-under=100
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/lifeboat validate
+	$(BIN)/lifeboat docs --check
+
+fmt: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)
+	$(BIN)/lifeboat docs --write
+
+# SWEEP is the share of the sweep that is run, in percent; SEED makes it the same again.
+SWEEP ?= 100
+SEED ?= 1
+sweep: $(STAMP)
+	LIFEBOAT_SWEEP=$(SWEEP) LIFEBOAT_SEED=$(SEED) $(BIN)/python -m pytest -n 2 -m sweep --no-cov tests/sweep
+
+bench: $(STAMP)
+	$(BIN)/python -m bench
+
+package: $(STAMP)
+	$(BIN)/python -m chalicelib.deploy.package
+
+pins: $(STAMP)
+	$(BIN)/pip-compile -q --no-emit-options --strip-extras --no-header --annotation-style=line -o requirements.txt requirements.in
+	$(BIN)/pip-compile -q --no-emit-options --strip-extras --no-header --annotation-style=line -o requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* out build *.egg-info

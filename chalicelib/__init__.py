@@ -1,0 +1,1 @@
+"""Lifeboat: event-driven disaster recovery for AWS."""

@@ -1,0 +1,191 @@
+"""The one shape of everything a step can do: plan, observe, apply; or check.
+
+* `plan` reads AWS and decides. It runs with clients that cannot write. What it returns is data and is committed once.
+* `observe` reads, in as few calls as the API allows, what has become of changes that were intended.
+* `apply` makes one effect, tagged, tokened or named with its effect id. It never waits, polls or retries.
+* `review` reads again, immediately before the effect, what a change relies on.
+
+Everything else (resume, adoption, waiting, deadlines, quotas, dry runs, reports) is the engine's, the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.aws.clients import Aws
+from chalicelib.domain.change import Change, Effect, Finding, Plan, effect_id
+from chalicelib.domain.signature import Signature
+from chalicelib.settings import Limits
+
+
+class ActionModel(BaseModel):
+    """What a runbook writes under `with:`, or what later steps read. Frozen; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What an action may know of the run and the world. Times are aware and UTC.
+
+    Attributes:
+        aws: The way to AWS; while planning and checking it cannot write.
+        now: The time of this tick; the only clock an action may read.
+        started_at: When the run started.
+        region: The Region that the run belongs to.
+        limits: Quotas and assumed rates, see `Settings`.
+        rpo: The runbook's recovery point objective, if it states one.
+        summary: What the run has done so far, for notices: a subject line, then details.
+    """
+
+    run_id: str
+    step_id: str
+    runbook: str
+    region: str
+    started_at: datetime
+    now: datetime
+    aws: Aws
+    limits: Limits
+    rpo: timedelta | None = None
+    attempt: int = 1
+    summary: Sequence[str] = field(default_factory=tuple)
+
+    def effect_id(self, key: str) -> str:
+        """Name the effect of one change of this step."""
+        return effect_id(self.run_id, self.step_id, key, self.attempt)
+
+
+@dataclass(frozen=True)
+class Review:
+    """What was found when a change's premise was read again.
+
+    Attributes:
+        state: `moot` or `conflict` when the change must not be made; None when it may.
+        message: Why, when it must not be made.
+        params: The change's params to use instead, e.g. without a volume that is gone.
+        lost: What had to be left out, as (resource, code, message).
+    """
+
+    state: str | None = None
+    message: str = ""
+    params: Mapping[str, Any] | None = None
+    lost: Sequence[tuple[str, str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found, and what later steps and the report may read of it."""
+
+    findings: Sequence[Finding]
+    outputs: Mapping[str, Any]
+
+
+I = TypeVar("I", bound=ActionModel)  # noqa: E741 - the input model
+
+
+class Action(ABC, Generic[I]):
+    """Something that changes AWS.
+
+    Class attributes:
+        name: What a runbook's `uses:` says.
+        given: The model of `with:`.
+        returns: The model of the outputs.
+        permissions: The IAM actions it needs, for the generated policy.
+        streams: Output fields whose items later steps may use one by one.
+        within: How long a step may take when the runbook does not say.
+        settle_s: How long after an intent nothing was found until the effect may be sent again; None = the setting.
+        lease: Kind of exclusive lease on each change's targets; None when runs may do it side by side.
+        review_every_s: None = premises are not read again; 0 = read again immediately before each wave of effects (must
+            be 0 for changes that disrupt or delete); N = the next waiting changes are read again every N seconds.
+        calls: Which AWS calls it makes, and how many, for `docs/actions.md`.
+    """
+
+    name: ClassVar[str]
+    given: ClassVar[type[ActionModel]]
+    returns: ClassVar[type[ActionModel]]
+    permissions: ClassVar[tuple[str, ...]]
+    review_every_s: ClassVar[int | None] = None
+    streams: ClassVar[frozenset[str]] = frozenset()
+    within: ClassVar[timedelta] = timedelta(hours=4)
+    settle_s: ClassVar[int | None] = None
+    lease: ClassVar[str | None] = None
+    calls: ClassVar[str] = ""
+
+    @abstractmethod
+    def plan(self, given: I, ctx: StepContext) -> Plan:
+        """Read AWS and decide what to change.
+
+        Raises:
+            InputError: what was asked for cannot be (nothing selected, key unusable); the step fails.
+            ActionError: AWS refused a read; throttled and busy ones are tried again.
+        """
+
+    @abstractmethod
+    def observe(self, asked: Sequence[tuple[Change, Effect]], ctx: StepContext) -> Mapping[str, Effect]:
+        """Return what AWS shows of changes that are pending or in doubt, by change key.
+
+        What has an id is read by a filter on ids; what has none by its effect id. Left out of the answer is what AWS
+        does not show. An effect found without a recorded id comes back with it and `adopted=True`.
+        """
+
+    @abstractmethod
+    def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
+        """Make one effect and return it, pending or done, with its id.
+
+        Args:
+            change: What to do.
+            needs: The effects of `change.after`, all done.
+            ctx: Whose effect it is.
+
+        Raises:
+            ActionError: with the kind that says whether it may still come.
+        """
+
+    @abstractmethod
+    def outputs(self, given: I, made: Sequence[tuple[Change, Effect]], ctx: StepContext) -> dict[str, Any]:
+        """Return what later steps may read, without the streamed fields, JSON-safe. Works on an unapplied plan too."""
+
+    def review(
+        self,
+        changes: Sequence[Change],  # noqa: ARG002 - for those who override it
+        needs: Mapping[str, Effect],  # noqa: ARG002
+        ctx: StepContext,  # noqa: ARG002
+    ) -> Mapping[str, Review]:
+        """Read again what changes about to be made rely on; one batched read. Absent keys are as planned.
+
+        `needs` holds the effects of all their `after` keys.
+        """
+        return {}
+
+    def window(self, limits: Limits) -> int | None:  # noqa: ARG002 - for those who override it
+        """Return how much weight may be in flight per Region at once; None when AWS sets no bound."""
+        return None
+
+    def signature(self) -> Signature:
+        """Return the face that runbooks are checked against."""
+        return Signature(self.name, self.given, self.returns, self.streams, judges=False, within=self.within)
+
+
+class Check(ABC, Generic[I]):
+    """Something that only reads, and judges."""
+
+    name: ClassVar[str]
+    given: ClassVar[type[ActionModel]]
+    returns: ClassVar[type[ActionModel]]
+    permissions: ClassVar[tuple[str, ...]]
+    within: ClassVar[timedelta] = timedelta(minutes=15)
+    calls: ClassVar[str] = ""
+
+    @abstractmethod
+    def check(self, given: I, ctx: StepContext) -> Verdict:
+        """Read AWS and judge, a finding per resource and Region; also what is well has its finding."""
+
+    def signature(self) -> Signature:
+        """Return the face that runbooks are checked against."""
+        return Signature(self.name, self.given, self.returns, judges=True, within=self.within)

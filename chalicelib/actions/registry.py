@@ -1,0 +1,36 @@
+"""All that a runbook may use, by name. A closed list: nothing registers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from chalicelib.actions.base import Action, Check
+from chalicelib.actions.ebs_copies import CopySnapshots
+from chalicelib.actions.ebs_snapshots import CreateSnapshots
+from chalicelib.domain.signature import Signature
+from chalicelib.errors import InputError
+
+_ALL: tuple[Action[Any] | Check[Any], ...] = (CreateSnapshots(), CopySnapshots())
+
+ACTIONS: Mapping[str, Action[Any] | Check[Any]] = MappingProxyType({each.name: each for each in _ALL})
+
+
+def find(name: str) -> Action[Any] | Check[Any]:
+    """Return the action or check of that name.
+
+    Raises:
+        InputError: `action.unknown`, with what was probably meant.
+    """
+    if name in ACTIONS:
+        return ACTIONS[name]
+    close = get_close_matches(name, ACTIONS, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(ACTIONS))}."
+    raise InputError("action.unknown", f"There is no action '{name}'; {hint}", name=name)
+
+
+def signatures() -> dict[str, Signature]:
+    """Return the faces of all actions, by name: what runbooks are checked against."""
+    return {name: each.signature() for name, each in ACTIONS.items()}

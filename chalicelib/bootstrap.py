@@ -1,0 +1,103 @@
+"""Settings -> Services: the only place where concrete things are built and joined. Tests and the CLI come here too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.actions.registry import ACTIONS, signatures
+from chalicelib.aws.clients import Aws
+from chalicelib.domain.run import Run, StepRow
+from chalicelib.engine.advance import Engine
+from chalicelib.engine.clock import SystemClock
+from chalicelib.engine.ports import Clock, Journal, Launcher
+from chalicelib.engine.scope import Actions
+from chalicelib.engine.starter import Starter
+from chalicelib.errors import InputError
+from chalicelib.settings import Settings
+from chalicelib.stores.catalog import Catalog
+from chalicelib.stores.ledger import DynamoLedger
+from chalicelib.stores.rows import paged
+from chalicelib.stores.table import Table
+
+
+class Silence:
+    """A journal that tells nobody."""
+
+    def note(self, sentence: str, **fields: Any) -> None:
+        """Say nothing."""
+
+    def progress(self, run: Run, steps: Sequence[StepRow]) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that entry points need, joined."""
+
+    settings: Settings
+    clock: Clock
+    aws: Aws
+    catalog: Catalog
+    ledger: DynamoLedger
+    starter: Starter
+    engine: Engine
+    launcher: Launcher
+    actions: Actions
+
+
+def build(
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    journal: Journal | None = None,
+    launcher: Launcher | None = None,
+    prepare: Callable[[Any], None] | None = None,
+    actions: Actions | None = None,
+) -> Services:
+    """Join the service.
+
+    Args:
+        settings: What the deployment decides; None = read from the environment.
+        clock: Where time comes from; None = the real clock.
+        journal: Who is told; None = nobody.
+        launcher: Who makes runs execute; None = this process itself (the local loop).
+        prepare: Called with the botocore session once, e.g. to attach the sandbox.
+        actions: What steps can do; None = all that there are.
+
+    Raises:
+        InputError: no Region is set.
+    """
+    from chalicelib.engine.local import HereLauncher
+
+    settings = settings or Settings()
+    if not settings.region:
+        raise InputError("settings.no_region", "No Region is set: give --region, or set AWS_REGION or LIFEBOAT_REGION.")
+    clock = clock or SystemClock()
+    launcher = launcher or HereLauncher()
+    actions = ACTIONS if actions is None else actions
+    aws = Aws(settings, prepare)
+    ledger = DynamoLedger(Table(aws, settings.region, settings.table), settings.region)
+    ledger.keep_days = settings.keep_runs_days
+    known = signatures() if actions is ACTIONS else {name: action.signature() for name, action in actions.items()}
+    return Services(
+        settings=settings,
+        clock=clock,
+        aws=aws,
+        catalog=Catalog(settings.runbooks, known),
+        ledger=ledger,
+        starter=Starter(ledger, clock, settings, launcher),
+        engine=Engine(
+            ledger=ledger,
+            aws=aws,
+            actions=actions,
+            clock=clock,
+            settings=settings,
+            journal=journal or Silence(),
+            launcher=launcher,
+            paged=paged,
+        ),
+        launcher=launcher,
+        actions=actions,
+    )

@@ -1,0 +1,1 @@
+"""The `lifeboat` command. Never imported by the Lambda."""

@@ -1,0 +1,164 @@
+"""The run record: what happened, beside what was wanted. Made from the ledger's rows alone; what `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pydantic import Field, JsonValue
+
+from chalicelib.domain.change import Failure, Finding
+from chalicelib.domain.run import CallCount, Counts, Run, RunCause, RunState, StepRow, StepState
+from chalicelib.domain.runbook import PHASES, Runbook
+from chalicelib.domain.types import Strict
+
+
+class Objective(Strict):
+    """One objective beside what was measured, both in seconds; `met` is None when either is unknown."""
+
+    objective_s: int | None = None
+    measured_s: int | None = None
+    met: bool | None = None
+
+
+class Objectives(Strict):
+    """Recovery point and recovery time, wanted and reached.
+
+    `rpo` is the age of the oldest newest usable recovery point, as the last check of recovery points saw it. `rto` is
+    measured by runs that restore; a backup has none.
+    """
+
+    rpo: Objective = Objective()
+    rto: Objective = Objective()
+
+
+class StepRecord(Strict):
+    """What one step came to."""
+
+    id: str
+    phase: str
+    uses: str
+    state: StepState
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_s: int | None = None
+    counts: Counts = Counts()
+    code: str = ""
+    message: str = ""
+    failures: tuple[Failure, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    outputs: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Times(Strict):
+    """When; aware, UTC. `duration_s` is in seconds, up to now for a run that has not ended."""
+
+    caused_at: datetime
+    started_at: datetime
+    ended_at: datetime | None = None
+    duration_s: int
+
+
+class RunRecord(Strict):
+    """Everything about one run. `calls` are the run's AWS calls, retries included, as far as they were recorded."""
+
+    run_id: str
+    key: str
+    runbook: str
+    region: str
+    mode: str
+    state: RunState
+    code: str = ""
+    message: str = ""
+    cause: RunCause
+    joined: tuple[RunCause, ...] = ()
+    times: Times
+    inputs: dict[str, JsonValue]
+    objectives: Objectives
+    steps: tuple[StepRecord, ...]
+    calls: tuple[CallCount, ...]
+    generation: int
+    holder: str = ""
+    owes: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+def record_of(
+    run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[str, dict[str, JsonValue]], now: datetime
+) -> RunRecord:
+    """Make the record of a run, ended or not. Steps that were not reached are told as waiting or skipped."""
+    return RunRecord(
+        run_id=run.run_id,
+        key=run.key,
+        runbook=run.runbook,
+        region=run.region,
+        mode=run.mode,
+        state=run.state,
+        code=run.code,
+        message=run.message,
+        cause=run.cause,
+        joined=run.joined,
+        times=Times(
+            caused_at=run.cause.occurred_at,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            duration_s=_seconds((run.ended_at or now) - run.started_at),
+        ),
+        inputs=run.inputs,
+        objectives=_objectives(runbook, rows),
+        steps=tuple(_steps(run, runbook, {row.step_id: row for row in rows})),
+        calls=run.calls,
+        generation=run.generation,
+        holder=run.holder,
+        owes=dict(owed),
+    )
+
+
+def _steps(run: Run, runbook: Runbook, rows: dict[str, StepRow]) -> list[StepRecord]:
+    records = []
+    for phase in PHASES:
+        for group in runbook.groups(phase):
+            for step in group:
+                row = rows.get(step.id)
+                if row is None:
+                    state = StepState.SKIPPED if run.ended else StepState.WAITING
+                    records.append(StepRecord(id=step.id, phase=phase, uses=step.uses, state=state))
+                else:
+                    records.append(_step(row))
+    return records
+
+
+def _step(row: StepRow) -> StepRecord:
+    return StepRecord(
+        id=row.step_id,
+        phase=row.phase,
+        uses=row.uses,
+        state=row.state,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        duration_s=_seconds(row.ended_at - row.started_at) if row.ended_at else None,
+        counts=row.counts,
+        code=row.code,
+        message=row.message,
+        failures=row.failures,
+        findings=row.findings,
+        notes=row.notes,
+        outputs=row.outputs,
+    )
+
+
+def _objectives(runbook: Runbook, rows: Sequence[StepRow]) -> Objectives:
+    measured = [row.outputs["worst_age_s"] for row in rows if isinstance(row.outputs.get("worst_age_s"), int | float)]
+    rpo = int(float(str(measured[-1]))) if measured else None
+    wanted = runbook.objectives
+    return Objectives(rpo=_objective(wanted.rpo, rpo), rto=_objective(wanted.rto, None))
+
+
+def _objective(wanted: timedelta | None, measured_s: int | None) -> Objective:
+    objective_s = _seconds(wanted) if wanted else None
+    met = measured_s <= objective_s if measured_s is not None and objective_s is not None else None
+    return Objective(objective_s=objective_s, measured_s=measured_s, met=met)
+
+
+def _seconds(length: timedelta) -> int:
+    return int(length.total_seconds())

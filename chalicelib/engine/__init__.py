@@ -1,0 +1,1 @@
+"""How a run proceeds and survives."""

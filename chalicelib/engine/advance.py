@@ -1,0 +1,188 @@
+"""One bounded slice of a run, the same in Lambda, on a laptop and in the sandbox.
+
+    while not ended: tick = advance(run, generation); wait(tick.wait_s)
+
+`advance` loads the run, works for about a minute or until nothing can be done now, records it, and says how long to
+wait. It can be killed anywhere and called again: the ledger and AWS know everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.aws.clients import Aws
+from chalicelib.domain.change import Change, EffectState
+from chalicelib.domain.run import Run, RunState, StepRow, StepState
+from chalicelib.domain.runbook import Phase
+from chalicelib.domain.signature import Signatures
+from chalicelib.engine.driver import Driver
+from chalicelib.engine.flow import Flow, failed
+from chalicelib.engine.memory import RunMemory, recall
+from chalicelib.engine.ports import Clock, Journal, Launcher, Ledger, Tick
+from chalicelib.engine.scope import Actions
+from chalicelib.engine.steps import Steps
+from chalicelib.errors import StoreError, SupersededError
+from chalicelib.settings import Settings
+
+REACHED: tuple[Phase, ...] = ("steps", "verify")  # what a run must have come to before it can have ended by itself
+Paged = Callable[[Sequence[Change]], list[list[Change]]]
+
+
+class Engine:
+    """Carries runs out. Remembers runs between ticks, but only what the ledger confirms."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        aws: Aws,
+        actions: Actions,
+        clock: Clock,
+        settings: Settings,
+        journal: Journal,
+        launcher: Launcher,
+        paged: Paged,
+    ) -> None:
+        self.ledger, self.aws, self.actions, self.clock = ledger, aws, actions, clock
+        self.settings, self.journal, self.launcher = settings, journal, launcher
+        self.signatures: Signatures = {name: action.signature() for name, action in actions.items()}
+        driver = Driver(ledger, clock, journal, settings.pace)
+        self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged)
+        self._memory: dict[str, RunMemory] = {}
+
+    def advance(self, run_id: str, generation: int) -> Tick:
+        """Work one slice of a run.
+
+        Args:
+            run_id: Which run.
+            generation: Which generation asks; an older one than the run's is told to stop.
+
+        Raises:
+            SupersededError: another generation drives this run now. Nothing was done.
+            StoreError: the ledger cannot be reached. Nothing is lost; call again.
+        """
+        run = self._loaded(run_id)
+        if run.ended:
+            return Tick(0, ended=True, state=run.state.value, generation=run.generation)
+        if run.generation != generation:
+            return self._handed_over_before(run, generation)
+        memory = recall(self.ledger, run, self._memory.get(run_id))
+        self._memory[run_id] = memory
+        if self._slice(memory):
+            return self._finish(memory)
+        return self._pause(memory)
+
+    def _loaded(self, run_id: str) -> Run:
+        run = self.ledger.load(run_id)
+        if run is None:
+            raise StoreError("store.no_run", f"Run '{run_id}' is not in the ledger.")
+        return run
+
+    def _handed_over_before(self, run: Run, generation: int) -> Tick:
+        """A hand-over that was cut short after the ledger knew of it: make sure that the successor exists."""
+        if run.generation == generation + 1 and run.holder == self.launcher.holder(run.run_id, run.generation):
+            self.launcher.start(run.run_id, run.generation)
+            return Tick(1, ended=False, state=run.state.value, generation=run.generation)
+        raise SupersededError("run.superseded", f"Run '{run.run_id}' is driven by generation {run.generation} now.")
+
+    def _slice(self, memory: RunMemory) -> bool:
+        """Work until nothing can be done now; returns True when the run has come to its end."""
+        until = self.clock.now() + timedelta(seconds=self.settings.pace.slice_s)
+        flow = Flow(memory.runbook, self.signatures)
+        while True:
+            steps = flow.next_steps(memory.rows, stopping=memory.run.stop is not None)
+            if not steps:
+                return True
+            moved = False
+            for phase, step in steps:
+                before = memory.rows.get(step.id)
+                row = self._steps.work(memory, phase, step, until)
+                if row != before and (row.planned_at or row.settled):
+                    self.ledger.save_step(memory.run.run_id, row)
+                moved |= before is None or before.state is not row.state
+                if row.settled:
+                    self.journal.note(
+                        "step ended",
+                        run_id=memory.run.run_id,
+                        step=row.step_id,
+                        action=row.uses,
+                        outcome=row.state.value,
+                    )
+                self.journal.progress(memory.run, list(memory.rows.values()))
+            if not moved or self.clock.now() >= until:
+                return False
+
+    def _pause(self, memory: RunMemory) -> Tick:
+        """Record the slice, hand over if this generation has worked long enough, and say how long to wait."""
+        now, pace = self.clock.now(), self.settings.pace
+        wait_s = max(1, int(-(-(self._next(memory, now) - now).total_seconds() // 1)))
+        run = self._recorded(memory).model_copy(
+            update={"beat_until": now + timedelta(seconds=wait_s + pace.grace_s), "ticks": memory.run.ticks + 1}
+        )
+        memory.run = self.ledger.save(run)
+        if memory.run.ticks >= pace.ticks_per_generation:
+            return self._hand_over(memory, wait_s)
+        return Tick(wait_s, ended=False, state=run.state.value, generation=run.generation)
+
+    def _hand_over(self, memory: RunMemory, wait_s: int) -> Tick:
+        run, generation = memory.run, memory.run.generation + 1
+        beat = self.clock.now() + timedelta(seconds=wait_s + self.settings.pace.grace_s)
+        holder = self.launcher.holder(run.run_id, generation)
+        memory.run = self.ledger.take(run, holder=holder, beat_until=beat, fence_until=None)
+        self.launcher.start(run.run_id, generation)
+        self.journal.note("handed over", run_id=run.run_id, generation=generation)
+        return Tick(wait_s, ended=False, state=run.state.value, generation=generation)
+
+    def _next(self, memory: RunMemory, now: datetime) -> datetime:
+        """Return when the next thing can usefully be done."""
+        moments = []
+        for row in memory.rows.values():
+            if row.settled:
+                continue
+            moments += [moment for moment in (row.next_at, row.deadline) if moment]
+            step = memory.step(row.step_id)
+            if step.in_state(EffectState.ABSENT):
+                moments += [m for m in (step.not_before, memory.run.fence_until) if m and m > now]
+                if self._has_ready(memory, row) and not step.not_before and not memory.run.fence_until:
+                    moments.append(now)  # the slice ended before all was sent
+        return max(now, min(moments, default=now + timedelta(seconds=self.settings.pace.poll_min_s)))
+
+    @staticmethod
+    def _has_ready(memory: RunMemory, row: StepRow) -> bool:
+        """Return True when something could be sent and nothing is in flight whose end would be waited for."""
+        return row.next_at is None and any(
+            all(memory.effect(need).state is EffectState.DONE for need in change.after)
+            for change in memory.step(row.step_id).in_state(EffectState.ABSENT)
+        )
+
+    def _recorded(self, memory: RunMemory) -> Run:
+        intents = {step_id: groups for step_id, step in memory.steps.items() if (groups := step.intents())}
+        return memory.run.model_copy(update={"intents": intents}).with_calls(self.aws.calls.take())
+
+    def _finish(self, memory: RunMemory) -> Tick:
+        """Record how the run ended."""
+        run, rows = memory.run, memory.rows
+        bad = failed(rows.values())
+        unreached = any(step.id not in rows for phase in REACHED for step in _steps_of(memory, phase))
+        cut = run.stop and (unreached or any(row.state is StepState.STOPPED for row in rows.values()))
+        state = RunState.STOPPED if cut else RunState.FAILED if bad else RunState.SUCCEEDED
+        message = "; ".join(f"{row.step_id} {row.state.value}" for row in bad)
+        ended = self._recorded(memory).model_copy(
+            update={
+                "state": state,
+                "ended_at": self.clock.now(),
+                "code": "run.stopped" if cut else "run.steps_failed" if bad else "",
+                "message": (run.stop.reason if run.stop and cut else message),
+            }
+        )
+        memory.run = self.ledger.finish(ended)
+        self._memory.pop(run.run_id, None)
+        self.journal.note("run ended", run_id=run.run_id, runbook=run.runbook, outcome=state.value)
+        self.journal.progress(memory.run, list(rows.values()))
+        return Tick(0, ended=True, state=state.value, generation=run.generation)
+
+
+def _steps_of(memory: RunMemory, phase: Phase) -> list[Any]:
+    return [step for group in memory.runbook.groups(phase) for step in group]

@@ -1,0 +1,176 @@
+"""What the engine needs of the world, as small protocols: a clock, the ledger, a launcher, a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from chalicelib.domain.change import Change, Effect
+from chalicelib.domain.run import Run, RunCause, StepRow, Stop
+
+
+class Clock(Protocol):
+    """Where time comes from. The sandbox's is virtual."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; only the local loop does."""
+        ...
+
+
+class Journal(Protocol):
+    """Who is told what happens, as it happens: logs and metrics in Lambda, live progress on a laptop."""
+
+    def note(self, sentence: str, **fields: Any) -> None:
+        """Say one thing: a fixed sentence and its facts."""
+        ...
+
+    def progress(self, run: Run, steps: Sequence[StepRow]) -> None:
+        """Say where a run is now."""
+        ...
+
+
+class Launcher(Protocol):
+    """Who makes a generation of a run execute somewhere."""
+
+    def start(self, run_id: str, generation: int) -> None:
+        """Make sure that this generation's execution exists. Idempotent by name."""
+        ...
+
+    def holder(self, run_id: str, generation: int) -> str:
+        """Return the name under which that execution holds the run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one slice of work came to.
+
+    Attributes:
+        wait_s: How long nothing can usefully be done.
+        ended: True when the run is terminal.
+        state: The run's state.
+        generation: The generation that goes on; another than before when the run was handed over.
+    """
+
+    wait_s: int
+    ended: bool
+    state: str
+    generation: int
+
+
+class Ledger(Protocol):
+    """The truth about runs. Every write that depends on who drives the run fails when that is no longer true.
+
+    All methods raise StoreError when the table cannot be reached; what a lost answer left open is safe to repeat.
+    """
+
+    def create(self, run: Run, runbook: Mapping[str, Any]) -> Run:
+        """Store a new run with its compiled runbook, or return the one that exists under its id."""
+        ...
+
+    def load(self, run_id: str) -> Run | None:
+        """Return a run as it is now (consistent read)."""
+        ...
+
+    def runbook(self, run_id: str) -> dict[str, Any]:
+        """Return the compiled runbook that the run was started with."""
+        ...
+
+    def take(self, run: Run, *, holder: str, beat_until: datetime, fence_until: datetime | None) -> Run:
+        """Raise the generation and hold the run; SupersededError if somebody else did since `run` was read."""
+        ...
+
+    def reopen(self, run: Run, *, holder: str, beat_until: datetime, fence_until: datetime | None) -> Run:
+        """Make a stopped run running again, in its next round; SupersededError if it is no longer as read."""
+        ...
+
+    def intend(self, run: Run, at: datetime) -> None:
+        """Record `run.intents` before effects, if this generation still holds a running run.
+
+        Raises:
+            SupersededError: it does not.
+            RefusedError: a stop was asked for and `run.stop` does not know of it yet.
+        """
+        ...
+
+    def save(self, run: Run) -> Run:
+        """Record the end of a slice, if this generation holds the run; returns it with the next tick's number."""
+        ...
+
+    def rest(self, run: Run) -> None:
+        """Give up holding the run, e.g. when interrupted, so that another may take over without waiting."""
+        ...
+
+    def ask_stop(self, run_id: str, stop: Stop) -> None:
+        """Ask a running run to stop. Asked twice is asked once."""
+        ...
+
+    def steps(self, run_id: str) -> list[StepRow]:
+        """Return all step rows of a run."""
+        ...
+
+    def commit_plan(self, run_id: str, row: StepRow, pages: Sequence[Sequence[Change]]) -> StepRow:
+        """Store a plan, its step row last; returns the row that counts, which may be an earlier commit's."""
+        ...
+
+    def save_step(self, run_id: str, row: StepRow) -> None:
+        """Store a step row."""
+        ...
+
+    def forget_steps(self, run_id: str, step_ids: Sequence[str]) -> None:
+        """Remove step rows, so that a continued run plans these steps anew."""
+        ...
+
+    def page(self, run_id: str, step_id: str, number: int) -> list[Change]:
+        """Return one page of a committed plan."""
+        ...
+
+    def effects(self, run_id: str, step_id: str, number: int) -> dict[str, Effect]:
+        """Return the recorded effects of one page, by change key."""
+        ...
+
+    def record(self, run_id: str, step_id: str, number: int, effects: Mapping[str, Effect]) -> None:
+        """Record effects of one page."""
+        ...
+
+    def finish(self, run: Run) -> Run:
+        """Record the terminal state, free what the run held, and let its rows expire if it owes nothing."""
+        ...
+
+    def claim_activity(self, run: Run, cooldown_s: int, now: datetime) -> str:
+        """Make `run` the runbook's active run and return its id, or the id of the run that is active instead."""
+        ...
+
+    def join(self, run_id: str, cause: RunCause) -> None:
+        """Record that a further cause joined a run. The same cause twice is recorded once."""
+        ...
+
+    def lease(self, kind: str, resource: str, run_id: str) -> str:
+        """Claim a resource for a kind of effect; returns the id of the run that has it now."""
+        ...
+
+    def release(self, run_id: str, reason: str) -> list[str]:
+        """Break a run's leases and its hold; returns what was released. Recorded with the reason."""
+        ...
+
+    def owe(self, run_id: str, name: str, what: Mapping[str, Any]) -> None:
+        """Record an obligation: something that must still be done about this run's effects."""
+        ...
+
+    def settle(self, run_id: str, name: str) -> None:
+        """Strike out an obligation."""
+        ...
+
+    def owed(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Return open obligations by name."""
+        ...
+
+    def list_runs(self, *, limit: int, runbook: str | None = None, running: bool = False) -> list[Run]:
+        """Return the newest runs first."""
+        ...

@@ -1,0 +1,140 @@
+"""Makes a run of a cause, once: the same cause delivered twice is the same run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.run import Run, RunCause, RunState, StepState, run_id_for
+from chalicelib.domain.runbook import Runbook
+from chalicelib.engine.ports import Clock, Launcher, Ledger
+from chalicelib.errors import RefusedError
+from chalicelib.settings import Settings
+
+BY_HAND = "manual"
+
+
+@dataclass(frozen=True)
+class Started:
+    """What came of a cause.
+
+    Attributes:
+        run: The run that is responsible for the cause.
+        how: `new`, `existing` (this cause made it before), `joined` (it is another cause's) or `refused`.
+    """
+
+    run: Run
+    how: str
+
+
+class Starter:
+    """Starts runs."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, settings: Settings, launcher: Launcher) -> None:
+        self.ledger, self.clock, self.settings, self.launcher = ledger, clock, settings, launcher
+
+    def start(
+        self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], *, too_old: str | None = None
+    ) -> Started:
+        """Make sure that the cause has its run, without driving it.
+
+        A cause by hand always has a run of its own, named by the caller's key. A trigger's cause joins the runbook's
+        active run, or the one that ended less than the cooldown ago. A cause that is too old is recorded as refused.
+
+        Args:
+            runbook: The compiled runbook; stored with the run.
+            cause: Why.
+            inputs: Checked inputs, JSON-safe.
+            too_old: Why the cause is too old to act upon, if it is.
+
+        Raises:
+            RefusedError: the key was used before with other inputs (`run.key_reused`).
+            StoreError: the ledger cannot be reached; nothing was started, or the same call finds it.
+        """
+        run = self._new(runbook, cause, inputs, too_old)
+        existing = self.ledger.load(run.run_id)
+        if existing:
+            return Started(_same(existing, run), "existing")
+        if too_old:
+            return Started(self.ledger.create(run, _compiled(runbook)), "refused")
+        if cause.kind != BY_HAND:
+            cooldown = runbook.guard.cooldown.total_seconds() if runbook.guard.cooldown else 0
+            active = self.ledger.claim_activity(run, int(cooldown), self.clock.now())
+            if active != run.run_id:
+                self.ledger.join(active, cause)
+                other = self.ledger.load(active)
+                if other:
+                    return Started(other, "joined")
+        made = self.ledger.create(run, _compiled(runbook))
+        return Started(_same(made, run), "new" if made == run else "existing")
+
+    def take_over(self, run: Run, *, holder: str, fence: bool = True) -> Run:
+        """Hold a running run, or reopen a stopped one, in a new generation.
+
+        Raises:
+            SupersededError: somebody else did in the meantime.
+        """
+        now = self.clock.now()
+        beat = now + timedelta(seconds=self.settings.pace.grace_s + self.settings.pace.fence_s)
+        until = now + timedelta(seconds=self.settings.pace.fence_s) if fence else None
+        if run.state is not RunState.STOPPED:
+            return self.ledger.take(run, holder=holder, beat_until=beat, fence_until=until)
+        self._reopen_steps(run, now)
+        return self.ledger.reopen(run, holder=holder, beat_until=beat, fence_until=until)
+
+    def _reopen_steps(self, run: Run, now: datetime) -> None:
+        """Let stopped steps go on with a fresh deadline, and what always runs at the end run again."""
+        rows = self.ledger.steps(run.run_id)
+        self.ledger.forget_steps(run.run_id, [row.step_id for row in rows if row.phase != "steps"])
+        for row in rows:
+            if row.phase == "steps" and row.state is StepState.STOPPED:
+                within = row.deadline - row.started_at if row.deadline else timedelta(hours=4)
+                update = {
+                    "state": StepState.RUNNING,
+                    "ended_at": None,
+                    "deadline": now + within,
+                    "message": "",
+                    "code": "",
+                }
+                self.ledger.save_step(run.run_id, row.model_copy(update=update))
+
+    def _new(self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], too_old: str | None) -> Run:
+        now = self.clock.now()
+        run_id = run_id_for(self.settings.region, runbook.name, "run", cause.key)
+        return Run(
+            run_id=run_id,
+            key=cause.key,
+            runbook=runbook.name,
+            region=self.settings.region,
+            state=RunState.REFUSED if too_old else RunState.RUNNING,
+            cause=cause,
+            inputs=dict(inputs),
+            started_at=now,
+            ended_at=now if too_old else None,
+            holder="" if too_old else self.launcher.holder(run_id, 1),
+            beat_until=None if too_old else now + timedelta(seconds=self.settings.pace.grace_s),
+            code="cause.too_old" if too_old else "",
+            message=too_old or "",
+        )
+
+
+def _compiled(runbook: Runbook) -> dict[str, Any]:
+    compiled: dict[str, Any] = json.loads(runbook.model_dump_json(by_alias=True))
+    return compiled
+
+
+def _same(existing: Run, wanted: Run) -> Run:
+    if existing.inputs != wanted.inputs:
+        differing = sorted(
+            name for name in {*existing.inputs, *wanted.inputs} if existing.inputs.get(name) != wanted.inputs.get(name)
+        )
+        raise RefusedError(
+            "run.key_reused",
+            f"The key '{wanted.key}' already names a run of '{wanted.runbook}' with other inputs "
+            f"({', '.join(differing)}). Use another key for another run.",
+            run_id=existing.run_id,
+        )
+    return existing

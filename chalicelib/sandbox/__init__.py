@@ -1,0 +1,1 @@
+"""The embedded AWS: moto plus weather. Never part of the Lambda bundle."""

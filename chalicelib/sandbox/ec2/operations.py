@@ -1,0 +1,42 @@
+"""The EC2 operations that the sandbox answers itself; all others go to moto."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.sandbox.ec2 import copies, reading, snapshots, volumes
+from chalicelib.sandbox.ec2.call import Ec2Call
+from chalicelib.sandbox.ec2.wire import AwsError, Tree, truth
+
+Operation = Callable[[Ec2Call], Tree]
+
+OPERATIONS: dict[str, Operation] = {
+    "AttachVolume": volumes.attach_volume,
+    "CopySnapshot": copies.copy_snapshot,
+    "CreateSnapshot": snapshots.create_snapshot,
+    "CreateSnapshots": snapshots.create_snapshots,
+    "CreateVolume": volumes.create_volume,
+    "DeleteSnapshot": snapshots.delete_snapshot,
+    "DeleteVolume": volumes.delete_volume,
+    "DescribeInstances": reading.describe_instances,
+    "DescribeSnapshots": reading.describe_snapshots,
+    "DescribeVolumeStatus": reading.describe_volume_status,
+    "DescribeVolumes": reading.describe_volumes,
+    "DetachVolume": volumes.detach_volume,
+}
+
+
+def perform(call: Ec2Call) -> Tree:
+    """Carry out a call.
+
+    Raises:
+        AwsError: EC2 refuses it; `DryRunOperation` means that it would have been allowed.
+    """
+    from moto.core.exceptions import ServiceException
+
+    if truth(call.text("DryRun")):
+        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+    try:
+        return OPERATIONS[call.operation](call)
+    except ServiceException as refused:
+        raise AwsError(str(refused.code), str(refused.message)) from None

@@ -1,0 +1,1 @@
+"""Weather: the behaviour of real AWS that moto does not have."""

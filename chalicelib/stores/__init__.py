@@ -1,0 +1,1 @@
+"""Where things rest: the runbook catalog, the ledger, notices."""

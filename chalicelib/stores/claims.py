@@ -1,0 +1,111 @@
+"""What runs hold against each other: leases, the active run of a runbook; and what they owe: obligations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.run import Run, RunState
+from chalicelib.errors import InputError
+from chalicelib.stores import rows
+from chalicelib.stores.table import ConditionError, Table
+
+CLAIM_GRACE_S = 300  # how long a claim without a run row is believed: its starter may be about to write it
+
+
+class Claims:
+    """The part of the ledger in which runs meet."""
+
+    def __init__(self, table: Table, region: str) -> None:
+        self.table, self.region = table, region
+
+    def claim_activity(self, run: Run, cooldown_s: int, now: datetime) -> str:
+        """Make `run` the runbook's active run and return its id, or the id of the run that is active instead."""
+        pk = f"RUNBOOK#{self.region}#{run.runbook}"
+        row = {"pk": pk, "sk": "ACTIVE", "run_id": run.run_id, "claimed_at": rows.epoch(now)}
+        try:
+            self.table.put(row, unless_exists=True)
+        except ConditionError as other:
+            current = str(other.found["run_id"])
+            if current == run.run_id or self._active(other.found, cooldown_s, now):
+                return current
+            try:
+                self.table.update(
+                    pk,
+                    "ACTIVE",
+                    {"run_id": run.run_id, "claimed_at": rows.epoch(now)},
+                    when="{run_id} = :seen",
+                    seen=current,
+                )
+            except ConditionError as raced:
+                return str(raced.found["run_id"])
+        return run.run_id
+
+    def _active(self, row: dict[str, Any], cooldown_s: int, now: datetime) -> bool:
+        other = self.table.get(rows.run_key(row["run_id"]), "RUN")
+        if other is None:
+            return rows.epoch(now) - int(row["claimed_at"]) < CLAIM_GRACE_S
+        run = rows.run_from(other)
+        if not run.ended:
+            return True
+        return run.ended_at is not None and (now - run.ended_at).total_seconds() < cooldown_s
+
+    def lease(self, kind: str, resource: str, run_id: str) -> str:
+        """Claim a resource for a kind of effect; returns the id of the run that has it now.
+
+        A lease is free when the run that it names is terminal or gone, never by the clock.
+        """
+        pk = f"LEASE#{kind}#{resource}"
+        self.table.put({"pk": rows.run_key(run_id), "sk": pk})  # first, so that release finds it
+        try:
+            self.table.put({"pk": pk, "sk": "LEASE", "run_id": run_id}, unless_exists=True)
+        except ConditionError as other:
+            holder = str(other.found["run_id"])
+            if holder == run_id or not self._free(holder):
+                return holder
+            try:
+                self.table.update(pk, "LEASE", {"run_id": run_id}, when="{run_id} = :seen", seen=holder)
+            except ConditionError as raced:
+                return str(raced.found.get("run_id", holder))
+        return run_id
+
+    def _free(self, run_id: str) -> bool:
+        row = self.table.get(rows.run_key(run_id), "RUN")
+        return row is None or row["run_state"] not in {RunState.RUNNING.value, RunState.STOPPED.value}
+
+    def release(self, run_id: str, reason: str) -> list[str]:
+        """Break a run's leases and its hold; returns what was released. Recorded with the reason."""
+        row = self.table.get(rows.run_key(run_id), "RUN")
+        if row is None:
+            raise InputError("run.unknown", f"There is no run '{run_id}' in the ledger.")
+        released = []
+        for mine in list(self.table.query(rows.run_key(run_id), "LEASE#")):
+            lease = self.table.get(mine["sk"], "LEASE")
+            if lease and lease["run_id"] == run_id:
+                self.table.delete(mine["sk"], "LEASE")
+                released.append(mine["sk"].removeprefix("LEASE#"))
+            self.table.delete(mine["pk"], mine["sk"])
+        if row["holder"]:
+            released.append(f"held by {row['holder']}")
+        said = {"at": datetime.now(UTC).isoformat(), "reason": reason, "released": released}
+        self.table.update(rows.run_key(run_id), "RUN", {"released": json.dumps(said), "holder": "", "beat_until": 0})
+        return released
+
+    def owe(self, run_id: str, name: str, what: Mapping[str, Any]) -> None:
+        """Record an obligation: something that must still be done about this run's effects. Twice is once."""
+        row = {"pk": rows.run_key(run_id), "sk": f"OWES#{name}", "body": json.dumps(what), "settled": False}
+        try:
+            self.table.put(row, unless_exists=True)
+        except ConditionError:
+            return
+
+    def settle(self, run_id: str, name: str) -> None:
+        """Strike out an obligation."""
+        self.table.update(rows.run_key(run_id), f"OWES#{name}", {"settled": True})
+
+    def owed(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Return open obligations by name."""
+        found = self.table.query(rows.run_key(run_id), "OWES#")
+        return {row["sk"].removeprefix("OWES#"): json.loads(row["body"]) for row in found if not row["settled"]}

@@ -1,0 +1,45 @@
+"""The one Powertools Logger, Metrics and Tracer, their names, and the journal that speaks through them.
+
+Logs: a fixed sentence plus fields (`run_id runbook step action change region duration_s outcome error_code`). Metrics:
+dimensions runbook, action, outcome; never a run id, which would make a metric of every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+
+if TYPE_CHECKING:
+    from chalicelib.domain.run import Run, StepRow
+
+SERVICE = "lifeboat"
+NAMESPACE = "Lifeboat"
+
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+tracer = Tracer(service=SERVICE)
+
+
+class LambdaJournal:
+    """Tells what happens through logs and metrics. Called from inside durable steps only, so nothing is told twice."""
+
+    def note(self, sentence: str, **fields: Any) -> None:
+        """Log one thing, and count what is worth a metric."""
+        logger.info(sentence, extra=fields)
+        if sentence in {"run ended", "step ended"}:
+            self._count(sentence, fields)
+
+    def progress(self, run: Run, steps: Sequence[StepRow]) -> None:
+        """Do nothing: the ledger holds the progress, and logs are for what changed."""
+
+    @staticmethod
+    def _count(sentence: str, fields: dict[str, Any]) -> None:
+        from aws_lambda_powertools import single_metric
+        from aws_lambda_powertools.metrics import MetricUnit
+
+        name, about = ("RunEnded", "runbook") if sentence == "run ended" else ("StepEnded", "action")
+        with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
+            metric.add_dimension(name=about, value=str(fields[about]))
+            metric.add_dimension(name="outcome", value=str(fields["outcome"]))
