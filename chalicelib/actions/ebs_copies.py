@@ -1,7 +1,7 @@
 """ebs.copy_snapshots: copies of recovery points in another Region, each as soon as its snapshot is done.
 
-Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopySnapshot.html. The call is made in the destination
-Region, takes no client token, carries no tags over, and checks the key only after it has answered.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopySnapshot.html. The call is made in the
+destination Region, takes no client token, carries no tags over, and checks the key only after it has answered.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _copy(change: Change, item: SnapshotItem, all_tags: Mapping[str, str], ctx: 
         answer = ctx.aws.ec2(change.region, "once").copy_snapshot(
             SourceRegion=params["source_region"],
             SourceSnapshotId=str(item.snapshot_id),
-            Description=f"Lifeboat {ctx.runbook}: {item.snapshot_id} of {item.volume_id} from {params['source_region']}",
+            Description=f"Lifeboat {ctx.runbook}: {item.volume_id}, {item.snapshot_id} in {params['source_region']}",
             TagSpecifications=tags.for_snapshot(all_tags),
             **extra,
         )

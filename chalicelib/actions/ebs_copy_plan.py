@@ -11,6 +11,7 @@ from chalicelib.actions.ebs_points import SnapshotItem, own_tags
 from chalicelib.aws import listing, tags
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, ChangeKind, Failure
+from chalicelib.domain.manifest import Manifest
 from chalicelib.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def item_from(snapshot: SnapshotTypeDef, region: str) -> SnapshotItem:
     """Return the item for a snapshot that AWS described: one of Lifeboat's, or anybody's."""
     own = tags.of(snapshot)
     volume_id = own.get(tags.SOURCE_VOLUME) or snapshot["VolumeId"]
-    manifest = tags.manifest_of(own)
+    manifest = _manifest_of(own)
     return SnapshotItem(
         item=snapshot["SnapshotId"],
         volume_id=volume_id,
@@ -69,13 +70,20 @@ def item_from(snapshot: SnapshotTypeDef, region: str) -> SnapshotItem:
         region=region,
         policy=own.get(tags.POLICY),
         set_id=own.get(tags.SET),
-        set_size=int(own.get(tags.SET_SIZE, "1")),
+        set_size=tags.set_size(own),
         snapshot_id=snapshot["SnapshotId"],
         point=own.get(tags.POINT) or tags.iso(snapshot["StartTime"]),
         encrypted=snapshot.get("Encrypted", False),
         tags=tags.of_user(own),
         manifest=manifest.only(volume_id) if manifest else None,
     )
+
+
+def _manifest_of(own: Mapping[str, str]) -> Manifest | None:
+    try:
+        return tags.manifest_of(own)
+    except InputError:  # its tags were changed by hand: the data is worth a copy all the same
+        return None
 
 
 def _uncopyable(snapshot_id: str, snapshot: SnapshotTypeDef | None, region: str) -> Failure:

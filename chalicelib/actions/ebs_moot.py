@@ -48,7 +48,7 @@ def _complete_points(
     newest: dict[tuple[str, str], tuple[str, str]] = {}
     for snapshot in listed:
         own = tags.of(snapshot)
-        if len(sizes[own.get(tags.SET, snapshot["SnapshotId"])]) >= int(own.get(tags.SET_SIZE, "1")):
+        if len(sizes[own.get(tags.SET, snapshot["SnapshotId"])]) >= tags.set_size(own):
             key = (own[tags.POLICY], _volume(snapshot, own))
             newest[key] = max(newest.get(key, ("", "")), (own.get(tags.POINT, ""), snapshot["SnapshotId"]))
     return newest

@@ -120,17 +120,17 @@ def _adopted(change: Change, effect: Effect, sighting: Sighting, ctx: StepContex
     """Return the effect with what was found under its tag; whole when all members are listed, or long overdue."""
     first = min(sighting.members.values(), key=lambda each: each["StartTime"])
     own = tags.of(first)
-    size = int(own.get(tags.SET_SIZE, "1")) if change.params.get("how") == "set" else 1
+    size = tags.set_size(own) if change.params.get("how") == "set" else 1
     short = size - len(sighting.members)
     waited = ctx.now - first["StartTime"] > LAG
     facts: dict[str, Any] = {
         "items": {
             item: {"snapshot_id": s["SnapshotId"], "set_id": own.get(tags.SET), "point": own.get(tags.POINT)}
-            | {"set_size": int(own.get(tags.SET_SIZE, "1"))}
+            | {"set_size": tags.set_size(own)}
             for item, s in sighting.members.items()
         },
         "set_id": own.get(tags.SET),
-        "set_size": int(own.get(tags.SET_SIZE, "1")),
+        "set_size": tags.set_size(own),
         "point": own.get(tags.POINT),
         "whole": short <= 0 or waited,
     }

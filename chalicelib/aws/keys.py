@@ -32,8 +32,8 @@ def usable_key(aws: Aws, region: str, key: str) -> str:
     if problem:
         raise InputError(
             "action.key_unusable",
-            f"The KMS key {key} cannot be used in {region}: it {problem}. Enable it, or name a symmetric encryption key "
-            f"of {region}.",
+            f"The KMS key {key} cannot be used in {region}: it {problem}. Enable it, or name a symmetric encryption "
+            f"key of {region}.",
             key=key,
             region=region,
         )

@@ -80,6 +80,12 @@ def for_snapshot(tags: Mapping[str, str]) -> Sequence[TagSpecificationTypeDef]:
     return [{"ResourceType": "snapshot", "Tags": listed(tags)}]
 
 
+def set_size(tags: Mapping[str, str]) -> int:
+    """Return how many members the set of a point has; 1 when the tag is missing or was changed into nonsense."""
+    text = tags.get(SET_SIZE, "")
+    return max(int(text), 1) if text.isdecimal() else 1
+
+
 def iso(at: datetime) -> str:
     """Write a time as the tags do: UTC, seconds, `Z`. Fractions are cut off, which makes a point older, never newer."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

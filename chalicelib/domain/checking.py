@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from chalicelib.domain.checking_references import Known, reference_problem, source_of
 from chalicelib.domain.complaint import Path, Problem, problems_of
-from chalicelib.domain.fitting import Shape, can_fit, shape_of
+from chalicelib.domain.fitting import Shape, can_fit, one_of, shape_of, with_article
 from chalicelib.domain.pattern import check_pattern
 from chalicelib.domain.runbook import PHASES, EventTrigger, Group, Phase, Runbook, Step
 from chalicelib.domain.runbook_inputs import InputType
@@ -62,7 +62,8 @@ def _ids(runbook: Runbook) -> Iterator[Problem]:
                     yield Problem((*path, "id"), f"'{step.id}' is a name that steps without an id get", "take another")
                 elif step.id in seen:
                     yield Problem((*path, "id"), f"there are two steps '{step.id}'", "give one of them another id")
-                seen.add(step.id)
+                else:
+                    seen.add(step.id)
 
 
 def _is_given_name(step_id: str, phase: Phase) -> bool:
@@ -116,7 +117,7 @@ class _StepCheck:
             return
         source = source_of(reference, self.known)
         if source is not None and source.kinds() and not source.kinds() & _TRUE_OR_FALSE:
-            message = f"{reference} is a {source.words()}, neither true nor false"
+            message = f"{reference} is {with_article(source.words())}, neither true nor false"
             self.found.append(Problem(path, message, "refer to a boolean, a whole number or a list"))
 
     def _given(self, signature: Signature | None) -> None:
@@ -132,6 +133,8 @@ class _StepCheck:
         except ValidationError as error:
             told = problems_of(error, self.step.with_, target, base)
             unknown = {(*base, *hole.path) for hole in there}
+            said = {problem.path for problem in self.found}
+            told = [problem for problem in told if problem.path not in said]
             self.found += [p for p in told if p.at_key or not any(p.path[: len(u)] == u for u in unknown)]
         if not signature.judges:
             self._regions(target, base)
@@ -139,7 +142,8 @@ class _StepCheck:
     def _hole(self, hole: Hole, base: Path, target: Shape) -> None:
         path = (*base, *hole.path)
         if hole.problem:
-            self.found.append(Problem(path, hole.problem))
+            message, _, hint = hole.problem.partition("; ")
+            self.found.append(Problem(path, message, hint, at_key=hole.at_key))
             return
         wrong = [reference_problem(reference, self.known, path) for reference in hole.references]
         if any(wrong):
@@ -151,26 +155,24 @@ class _StepCheck:
             if source is not None:
                 self._fit(reference, source, wanted, path, whole=hole.whole)
         if not hole.whole and wanted and not any(can_fit(_TEXT, option) for option in wanted):
-            words = _words(wanted)
-            self.found.append(
-                Problem(path, f"a text stands where a {words} is wanted", "let the reference stand alone")
-            )
+            message = f"a text stands where {one_of(wanted)} is wanted"
+            self.found.append(Problem(path, message, "let the reference stand alone"))
 
     def _fit(self, reference: Reference, source: Shape, wanted: list[Shape], path: Path, *, whole: bool) -> None:
         if not whole and source.kinds() and not source.kinds() & _SCALARS:
-            message = f"{reference} is a {source.words()} and cannot stand inside a text"
+            message = f"{reference} is {with_article(source.words())} and cannot stand inside a text"
             self.found.append(Problem(path, message, "let it stand alone"))
         if whole and wanted and not any(can_fit(source, option) for option in wanted):
-            message = f"{reference} is a {source.words()}, and a {_words(wanted)} is wanted here"
+            message = f"{reference} is {with_article(source.words())}, and {one_of(wanted)} is wanted here"
             self.found.append(Problem(path, message))
 
     def _regions(self, target: Shape, base: Path) -> None:
-        allowed = self.known.runbook.guard.regions
+        allowed, said = self.known.runbook.guard.regions, {problem.path for problem in self.found}
         for path, text in _texts(self.step.with_):
             if not any(option.schema.get("pattern") == REGION_PATTERN for option in target.at(path)):
                 continue
             region = self._region(text)
-            if region is not None and region not in allowed:
+            if region is not None and region not in allowed and (*base, *path) not in said:
                 message = f"{region} is not among the Regions that guard.regions allows"
                 self.found.append(Problem((*base, *path), message, f"add it there; allowed: {', '.join(allowed)}"))
 
@@ -181,10 +183,6 @@ class _StepCheck:
             return text if "${{" not in text else None
         spec = self.known.runbook.inputs.get(found[0].names[0]) if found[0].root == "inputs" else None
         return str(spec.default) if spec is not None and spec.default is not None else None
-
-
-def _words(options: list[Shape]) -> str:
-    return " or ".join(dict.fromkeys(option.words() for option in options))
 
 
 def _texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -107,7 +107,7 @@ def _field_problem(step: Step, name: str, known: Known, path: Path) -> Problem |
     signature = known.signatures.get(step.uses)
     if signature is None or name == STATE_FIELD:
         return None
-    fields = shape_of(signature.returns, "serialization").keys() | {STATE_FIELD}
+    fields = shape_of(signature.returns, "serialization").fixed_keys() | {STATE_FIELD}
     if name in fields:
         return None
     return Problem(path, f"step '{step.id}' ({step.uses}) returns no '{name}'", did_you_mean(name, fields))

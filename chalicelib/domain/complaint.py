@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chalicelib.domain.fitting import FORMS, Shape
-from chalicelib.domain.spelling import did_you_mean
+from chalicelib.domain.fitting import FORMS, Shape, one_of
+from chalicelib.domain.spelling import did_you_mean, nearest
 
 Path = tuple[str | int, ...]
 
@@ -53,8 +53,9 @@ def problems_of(error: ValidationError, data: Any, shape: Shape, base: Path = ()
         problem = _problem(one, data, shape, base)
         earlier = found.get(problem.path)
         found[problem.path] = problem if earlier is None else _joined(earlier, problem)
-    # A list with a wrong item counts as too short for pydantic: that is not a second problem.
-    return [p for p in found.values() if not _inside(p.path, found)] if len(found) > 1 else list(found.values())
+    meant = {(*p.path[:-1], _meant(p)) for p in found.values()}
+    # A list with a wrong item counts as too short for pydantic, and a misspelled key as missing: both are one problem.
+    return [p for p in found.values() if p.path not in meant and not _inside(p.path, found)]
 
 
 def shown(value: Any) -> str:
@@ -67,9 +68,21 @@ def _inside(path: Path, found: Mapping[Path, Problem]) -> bool:
     return any(len(other) > len(path) and other[: len(path)] == path for other in found)
 
 
+def _meant(problem: Problem) -> str:
+    """Return the key that an unknown key was probably meant to be; empty when it is not about that."""
+    found = re.fullmatch(r"did you mean '(.+)'\?", problem.hint) if problem.at_key else None
+    return found[1] if found else ""
+
+
 def _joined(one: Problem, other: Problem) -> Problem:
     """Join what the members of a union say of one value."""
-    message = one.message if other.message in one.message else f"{one.message}, and {other.message}"
+    start, _, rest = other.message.partition(" is not ")
+    if other.message in one.message:
+        message = one.message
+    elif rest and one.message.startswith(f"{start} is not a "):
+        message = f"{one.message.replace(' is not a ', ' is neither a ', 1)} nor {rest}"
+    else:
+        message = f"{one.message}, and {other.message}"
     hint = one.hint if other.hint in one.hint else f"{one.hint} or {other.hint}" if one.hint else other.hint
     return Problem(one.path, message, hint, one.at_key)
 
@@ -81,18 +94,21 @@ def _problem(error: Any, data: Any, shape: Shape, base: Path) -> Problem:
         message, hint = f"'{path[-1]}' cannot be a name", "use a-z, 0-9 and _, and start with a letter"
         return Problem((*base, *path), message, hint, at_key=True)
     if kind == "extra_forbidden":
-        known = {key for option in shape.at(path[:-1]) for key in option.keys()}
-        left = known - set(_at(data, path[:-1]))
+        left = _keys_left(shape.at(path[:-1]), set(_at(data, path[:-1])))
         return Problem(
             (*base, *path), f"there is no key '{path[-1]}' here", did_you_mean(str(path[-1]), left), at_key=True
         )
     if kind == "missing":
-        wanted = " or ".join(dict.fromkeys(option.words() for option in shape.at(path)))
-        return Problem(
-            (*base, *path), f"'{path[-1]}' is missing", f"it takes a {wanted}" if wanted else "", at_key=True
-        )
+        wanted = one_of(shape.at(path))
+        return Problem((*base, *path), f"'{path[-1]}' is missing", f"it takes {wanted}" if wanted else "", at_key=True)
     message, hint = _SAID.get(kind, _as_is)(error)
     return Problem((*base, *path), message, hint)
+
+
+def _keys_left(options: list[Shape], there: set[str]) -> set[str]:
+    """Return the keys that may still be added, to the member of the union that what is there fits best."""
+    complete = [option for option in options if set(option.schema.get("required", ())) <= there]
+    return {key for option in complete or options for key in option.fixed_keys()} - there
 
 
 def _path(loc: tuple[Any, ...], data: Any, *, missing: bool) -> Path:
@@ -100,12 +116,18 @@ def _path(loc: tuple[Any, ...], data: Any, *, missing: bool) -> Path:
     path: list[str | int] = []
     here = data
     for at, part in enumerate(loc):
-        if (isinstance(here, Mapping) and part in here) or (isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)):
+        if _has(here, part):
             here = here[part]
         elif not (missing and at == len(loc) - 1):
             continue
         path.append(part)
     return tuple(path)
+
+
+def _has(here: Any, part: str | int) -> bool:
+    if isinstance(here, Mapping):
+        return part in here
+    return isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
 
 
 def _at(data: Any, path: Path) -> Any:
@@ -117,7 +139,7 @@ def _at(data: Any, path: Path) -> Any:
 def _as_is(error: Any) -> tuple[str, str]:
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message, _, hint = message.partition("; ")
-    return message[:1].lower() + message[1:] if message.startswith("Input ") else message, hint
+    return message[:1].lower() + message[1:], hint
 
 
 def _not(what: str, hint: str) -> Callable[[Any], tuple[str, str]]:
@@ -146,18 +168,27 @@ def _spelled(pattern: str) -> str:
 def _literal(error: Any) -> tuple[str, str]:
     known = re.findall(r"'([^']*)'|(\d+)", str(error["ctx"]["expected"]))
     options = [text or number for text, number in known]
+    if str(error["input"]) in options:
+        return f"{shown(error['input'])} is a text here", "write it without quotes"
     return f"{shown(error['input'])} is not possible here", did_you_mean(str(error["input"]), options)
 
 
 def _short(error: Any) -> tuple[str, str]:
     return (
         f"at least {error['ctx']['min_length']} must be here",
-        "write one, or leave the key out if it may be left out",
+        "write one",
     )
 
 
 def _long(error: Any) -> tuple[str, str]:
     return f"{shown(error['input'])} is too long", f"at most {error['ctx']['max_length']} characters"
+
+
+def _trigger(error: Any) -> tuple[str, str]:
+    kinds = ("schedule", "alarm", "event")
+    given = error["input"] if isinstance(error["input"], Mapping) else {}
+    meant = [f"did you mean '{found}'?" for key in given if (found := nearest(str(key), kinds)) and found != key]
+    return "a trigger has exactly one of the keys schedule, alarm and event", " ".join(meant)
 
 
 def _bounds(error: Any) -> tuple[str, str]:
@@ -172,6 +203,7 @@ _SAID: dict[str, Callable[[Any], tuple[str, str]]] = {
     "string_type": _text,
     "string_pattern_mismatch": _pattern,
     "literal_error": _literal,
+    "trigger": _trigger,
     "too_short": _short,
     "string_too_short": lambda _: ("this is empty", "write something"),
     "string_too_long": _long,

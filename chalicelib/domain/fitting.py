@@ -7,7 +7,7 @@ A known form (a Region, an id) is tried with an example of it; a text of unknown
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -82,7 +82,7 @@ class Shape:
         elif isinstance(schema.get("additionalProperties"), Mapping):
             yield self.to(schema["additionalProperties"])
 
-    def keys(self) -> set[str]:
+    def fixed_keys(self) -> set[str]:
         """Return the keys that a mapping of this type may have, where they are fixed."""
         return {key for option in self.options() for key in option.schema.get("properties", {})}
 
@@ -100,6 +100,19 @@ class Shape:
         """Say in words what this is."""
         said = dict.fromkeys(_words(option) for option in self.options() if _kind(option.schema) != "null")
         return " or ".join(said) or "nothing"
+
+
+def one_of(options: Iterable[Shape]) -> str:
+    """Say with its article what one of several types is wanted; empty when there are none."""
+    words = " or ".join(dict.fromkeys(option.words() for option in options))
+    return with_article(words) if words else ""
+
+
+def with_article(words: str) -> str:
+    """Write `a` or `an` before words, or nothing where they take none."""
+    if words.startswith(("anything", "nothing", "true or false")):
+        return words
+    return f"{'an' if words[0] in 'aeio' else 'a'} {words}"
 
 
 @lru_cache(maxsize=256)
@@ -187,8 +200,15 @@ def _words(option: Shape) -> str:
         return FORMS[schema["pattern"]][0]
     kind = _kind(schema)
     if kind == "array":
-        items = option.to(schema.get("items"))
-        return f"list of {items.words()}" if items.kinds() else "list"
+        return _list_words(option.to(schema.get("items")))
     if schema.get("format") == "date-time":
         return "time"
+    if kind == "object" and "properties" in schema and "title" in schema:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(schema["title"])).lower()
     return _WORDS[kind] if kind else "anything"
+
+
+def _list_words(items: Shape) -> str:
+    if not items.kinds() or "boolean" in items.kinds():
+        return "list"
+    return "list of " + " or ".join(f"{word}s" for word in items.words().split(" or "))

@@ -12,7 +12,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import quote, unquote
 
 from pydantic import Field
@@ -27,37 +26,26 @@ VOLUME_FIELDS = 7
 
 
 class VolumeFacts(Strict):
-    """One volume as it was when its point was made. Sizes are GiB, throughput is MiB/s.
+    """One volume as it was when its point was made. Sizes are GiB, throughput is MiB/s."""
 
-    Attributes:
-        device: Name under which the instance had it, e.g. `/dev/sda1`; empty when it was not attached.
-        kms_key: ARN of its key; None when it is not encrypted or the key is not known.
-        boot: True for the instance's root volume, False for data.
-    """
-
-    volume_id: VolumeId
-    device: str = ""
-    type: str = "gp3"
-    size_gib: Annotated[int, Field(ge=0)] = 0
-    iops: int | None = None
-    throughput_mib_s: int | None = None
-    encrypted: bool = False
-    kms_key: str | None = None
-    boot: bool = False
-    multi_attach: bool = False
+    volume_id: VolumeId = Field(description="Its id.")
+    device: str = Field("", description="Name under which the instance had it, such as `/dev/sda1`; empty when loose.")
+    type: str = Field("gp3", description="gp2, gp3, io1, io2, st1, sc1 or standard.")
+    size_gib: int = Field(0, ge=0, description="Its size.")
+    iops: int | None = Field(None, ge=0, description="Its IOPS; None when its type has none.")
+    throughput_mib_s: int | None = Field(None, ge=0, description="Its throughput; None when its type has none.")
+    encrypted: bool = Field(default=False, description="Whether it is encrypted.")
+    kms_key: str | None = Field(None, description="ARN of its key; None when not encrypted, or not known.")
+    boot: bool = Field(default=False, description="Whether it is the instance's root volume; else it holds data.")
+    multi_attach: bool = Field(default=False, description="Whether several instances may attach it at once.")
 
 
 class Manifest(Strict):
-    """The volumes of one recovery point: those of an instance, or a single one.
+    """The volumes of one recovery point: those of an instance, or a single one."""
 
-    Attributes:
-        instance_id: The instance that they were attached to; None when they were not.
-        zone_id: The Availability Zone's ID (not its name, which differs between accounts).
-    """
-
-    instance_id: str | None = None
-    zone_id: str = ""
-    volumes: tuple[VolumeFacts, ...] = ()
+    instance_id: str | None = Field(None, description="The instance that they were attached to; None when loose.")
+    zone_id: str = Field("", description="The Availability Zone's ID; its name differs between accounts.")
+    volumes: tuple[VolumeFacts, ...] = Field((), description="The volumes, by id.")
 
     def only(self, volume_id: str) -> Manifest:
         """Return the manifest of one of the volumes: what a copy of its snapshot carries."""

@@ -74,6 +74,13 @@ class Step(Strict):
     on_failure: OnFailure = "stop"
     tolerate: Tolerance | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_group(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "parallel" in value:
+            raise ValueError("a parallel group stands directly under 'steps' only; write the steps one after the other")
+        return value
+
 
 class Group(Strict):
     """Steps that run side by side."""
@@ -183,7 +190,8 @@ def _line_kind(value: Any) -> str:
 
 def _trigger_kind(value: Any) -> str | None:
     keys = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Strict) else ()
-    return next((f"<{kind}>" for kind in ("schedule", "alarm", "event") if kind in keys), None)
+    found = [f"<{kind}>" for kind in ("schedule", "alarm", "event") if kind in keys]
+    return found[0] if len(found) == 1 else None
 
 
 Line = Annotated[Annotated[Step, Tag("<step>")] | Annotated[Group, Tag("<group>")], Discriminator(_line_kind)]

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_serializer, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_serializer, model_validator
 
 from chalicelib.domain.types import Strict, parse_duration
 
@@ -77,6 +77,12 @@ class Tolerance(Strict):
 
     count: int | None = None
     percent: float | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema.update(
+            {"type": ["integer", "string"], "minimum": 0, "pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?%$"}
+        )
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -101,7 +101,8 @@ def parse(expression: str) -> Schedule:
     """
     found = _FORM.match(expression)
     if found is None:
-        raise _wrong(expression, "write rate(1 hour), cron(0 3 * * ? *) or at(2030-01-31T03:00:00)")
+        forms = "rate(1 hour), cron(0 3 * * ? *) or at(2030-01-31T03:00:00)"
+        raise _wrong(expression, f"it has none of the three forms; write {forms}")
     try:
         return {"rate": _rate, "cron": _cron, "at": _at}[found["form"]](found["body"].strip())
     except ValueError as wrong:
@@ -121,7 +122,7 @@ def zone_of(timezone: str) -> ZoneInfo:
         meant = nearest(timezone, available_timezones())
         hint = f"did you mean '{meant}'?" if meant else "write for example Europe/Paris or UTC"
         raise InputError(
-            "schedule.timezone", f"There is no time zone '{timezone}': {hint}", timezone=timezone
+            "schedule.timezone", f"There is no time zone '{timezone}'; {hint}", timezone=timezone
         ) from None
 
 
@@ -132,7 +133,7 @@ def _wrong(expression: str, why: str) -> InputError:
 def _rate(body: str) -> Schedule:
     found = _RATE.match(body)
     if found is None:
-        raise ValueError("a rate is a whole number and minutes, hours or days, for example rate(15 minutes)")
+        raise ValueError("it is not a whole number and minutes, hours or days; write for example rate(15 minutes)")
     every = int(found["value"]) * {
         "minute": timedelta(minutes=1),
         "hour": timedelta(hours=1),

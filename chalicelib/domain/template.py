@@ -53,7 +53,7 @@ class Reference:
         """
         found = _HOLE.fullmatch(text.strip())
         if found is None or _OPEN in found[1]:
-            raise _malformed(text, "write one reference, for example ${{ inputs.region }}")
+            raise _malformed(text, "it is not one reference alone; write for example ${{ inputs.region }}")
         return _reference(found[1])
 
 
@@ -99,12 +99,14 @@ class Hole:
         references: Those in the text, in order.
         whole: True when the text is one reference and nothing else, which then keeps its type.
         problem: What is wrong with the way it is written, else empty.
+        at_key: True when the text is a key, where no reference can stand.
     """
 
     path: Path
     references: tuple[Reference, ...] = ()
     whole: bool = False
     problem: str = ""
+    at_key: bool = False
 
 
 def holes(value: Any, path: Path = ()) -> Iterator[Hole]:
@@ -114,7 +116,7 @@ def holes(value: Any, path: Path = ()) -> Iterator[Hole]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if _OPEN in str(key):
-                yield Hole((*path, key), problem="a key cannot be a reference")
+                yield Hole((*path, key), problem="a key cannot be a reference", at_key=True)
             yield from holes(item, (*path, key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
@@ -200,12 +202,12 @@ def _reference(body: str) -> Reference:
     root, names = parts[0], tuple(parts[1:])
     shown = f"{_OPEN} {body.strip()} {_CLOSE}"
     if not all(_WORD.match(part) for part in parts):
-        raise _malformed(shown, "a reference is names joined by dots, for example ${{ inputs.region }}")
+        raise _malformed(shown, "it is not names joined by dots; there is no expression language")
     if root not in ROOTS:
         raise _malformed(shown, f"it starts with '{root}'; {did_you_mean(root, ROOTS)}")
     if len(parts) != (_STEP_PARTS if root == "steps" else 2):
         form = "steps.<id>.<field>" if root == "steps" else f"{root}.<name>"
-        raise _malformed(shown, f"it is written {form}")
+        raise _malformed(shown, f"it has {len(parts)} names; it is written {form}")
     return Reference(root, names)
 
 

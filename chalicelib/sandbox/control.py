@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from chalicelib.errors import LifeboatError
 from chalicelib.sandbox import estates, timetable
 from chalicelib.sandbox.request import Request, Response
 from chalicelib.sandbox.settling import settle
@@ -34,7 +35,7 @@ class Control:
             return _json(404, {"error": f"no such control: {request.method} {request.path}"})
         try:
             return _json(200, handler(self, request))
-        except (ValueError, KeyError, TypeError, ValidationError) as wrong:
+        except (ValueError, KeyError, TypeError, ValidationError, LifeboatError) as wrong:
             return _json(400, {"error": f"{type(wrong).__name__}: {wrong}"})
 
     def tell_time(self, _request: Request) -> Any:

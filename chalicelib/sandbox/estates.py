@@ -121,7 +121,7 @@ class _Builder:
             None,
             [],
             region_name=HOME,
-            is_instance_type_default=False,
+            is_instance_type_default=True,
             instance_type=machine.type,
             subnet_id=self._subnets[zone],
             placement=zone,

@@ -63,8 +63,8 @@ class Catalog:
         """Return the runbook of one file.
 
         Raises:
-            InputError: it is not valid (`runbook.invalid`); `details["problems"]` has all its problems by position, each
-                with `file`, `line`, `column` (from 1), `key`, `message` and `hint`.
+            InputError: it is not valid (`runbook.invalid`); `details["problems"]` has all its problems by position,
+                each with `file`, `line`, `column` (from 1), `key`, `message` and `hint`.
             StoreError: the file cannot be read (`runbook.unreadable`).
         """
         try:
@@ -107,7 +107,8 @@ def compiled(data: bytes | str, signatures: Signatures, *, file: str, name: str 
     from chalicelib.stores.yaml_strict import read  # YAML is a slow import, and only authors' files need it
 
     document = read(data)
-    runbook, problems = _checked(document.value, signatures)
+    nothing_read = document.value is None and document.faults
+    runbook, problems = (None, []) if nothing_read else _checked(document.value, signatures)
     if runbook is not None and name is not None and runbook.name != name:
         problems.append(Problem(("name",), f"'{runbook.name}' is not the name of its file", f"write name: {name}"))
     rows = _rows(document, problems, file)

@@ -6,6 +6,7 @@ moto is https://github.com/getmoto/moto; the names replaced here are those of th
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ def prepare(sky: Sky) -> None:
     seed_ids(sky.settings.seed)
     give_virtual_time()
     _record_published()
+    _keys_by_any_name()
     grafts.find_tags_by_resource()
     if sky.weather:
         grafts.put_weather_into_ec2()
@@ -77,6 +79,21 @@ def _record_published() -> None:
         return made
 
     plain = replace(Topic, "publish", publish)
+
+
+def _keys_by_any_name() -> None:
+    # moto finds a key to be disabled or deleted by its bare id only, and answers an ARN with an internal error.
+    from moto.kms.models import KmsBackend
+
+    for name in ("disable_key", "enable_key", "cancel_key_deletion", "schedule_key_deletion"):
+        replace(KmsBackend, name, _by_id(getattr(KmsBackend, name)))
+
+
+def _by_id(change: Callable[..., Any]) -> Callable[..., Any]:
+    def changed(backend: Any, key_id: str, *rest: Any) -> Any:
+        return change(backend, backend.get_key_id(key_id), *rest)
+
+    return changed
 
 
 def _plain_attributes(attributes: dict[str, Any]) -> dict[str, str]:

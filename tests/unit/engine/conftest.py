@@ -27,10 +27,10 @@ class Bench:
     world: World
     clock: FakeClock
 
-    def start(self, key: str = "k1", kind: str = "manual", inputs: dict[str, Any] | None = None, **book: Any) -> Run:
+    def start(self, key: str = "k1", kind: str = "manual", given: dict[str, Any] | None = None, **book: Any) -> Run:
         runbook = Runbook.model_validate(toy_runbook(**book))
         cause = RunCause(kind=kind, key=key, occurred_at=self.clock.now(), summary=f"by {kind} {key}")
-        return self.services.starter.start(runbook, cause, inputs or {}).run
+        return self.services.starter.start(runbook, cause, given or {}).run
 
     def run(self, key: str = "k1", **book: Any) -> Run:
         run = self.start(key, **book)

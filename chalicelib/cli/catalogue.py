@@ -1,0 +1,99 @@
+"""Writes `docs/actions.md`: what a step can do, as the code declares it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, get_args
+
+from chalicelib.domain.types import format_duration
+
+HEAD = """# What a step can do
+
+Made by `make docs` from the code; do not edit. A step names one of these under `uses:`, and gives it what stands in its
+first table under `with:`. What it returns is read by later steps as `${{ steps.<id>.<field> }}`; of a *streamed* field
+each item may be used as soon as it is there.
+"""
+SECTIONS = ("Args:", "Raises:", "Returns:", "Attributes:", "Class attributes:")
+
+
+def actions_page() -> str:
+    """Return the page, actions in the order of their names."""
+    from chalicelib.actions.registry import ACTIONS
+
+    names = sorted(ACTIONS)
+    index = "\n".join(f"- [`{name}`](#{name.replace('.', '')}): {_first_line(ACTIONS[name])}" for name in names)
+    return "\n".join([HEAD, index, "", *(_entry(ACTIONS[name]) for name in names)]).rstrip() + "\n"
+
+
+def _entry(action: Any) -> str:
+    lines = [f"## {action.name}", "", _prose(action), "", "It is given:", "", *_table(action.given), ""]
+    lines += ["It returns:", "", *_table(action.returns, frozenset(getattr(action, "streams", ())), outputs=True), ""]
+    lines.append(f"- Takes at most {format_duration(action.within)}, unless the step says `within:`.")
+    if getattr(action, "lease", None):
+        lines.append(f"- Only one run at a time may do this to a resource (lease `{action.lease}`).")
+    if action.calls:
+        lines.append(f"- AWS calls. {action.calls}")
+    if action.permissions:
+        lines.append(f"- IAM actions: {', '.join(f'`{each}`' for each in action.permissions)}.")
+    return "\n".join([*lines, ""])
+
+
+def _prose(action: Any) -> str:
+    """Return the docstring without its technical sections."""
+    kept: list[str] = []
+    for line in (inspect.getdoc(type(action)) or "").splitlines():
+        if line.strip() in SECTIONS:
+            break
+        kept.append(line)
+    return "\n".join(kept).strip()
+
+
+def _first_line(action: Any) -> str:
+    return (_prose(action).splitlines() or [""])[0]
+
+
+def _table(model: Any, streams: frozenset[str] = frozenset(), *, outputs: bool = False) -> list[str]:
+    if not model.model_fields:
+        return ["Nothing."]
+    head = ("| field | type | |", "|---|---|---|") if outputs else ("| key | type | default | |", "|---|---|---|---|")
+    return [*head, *(_row(name, field, name in streams, outputs) for name, field in model.model_fields.items())]
+
+
+def _row(name: str, field: Any, streamed: bool, outputs: bool) -> str:  # noqa: FBT001 - private, one caller
+    kind = type_text(field.annotation) + (" (streamed)" if streamed else "")
+    default = "required" if field.is_required() else f"`{_default_text(field)}`"
+    cells = [f"`{field.alias or name}`", kind.replace("|", "\\|")]
+    if not outputs:
+        cells.append("" if default in {"`None`", "`''`"} else default)
+    return f"| {' | '.join([*cells, (field.description or '').replace('|', chr(92) + '|')])} |"
+
+
+def _default_text(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return format_duration(value) if hasattr(value, "total_seconds") else str(value)
+
+
+def type_text(annotation: Any) -> str:
+    """Write a type as a reader of runbooks would call it: `text`, `list of text`, `instance or volume`."""
+    if annotation is None or annotation is type(None):
+        return "nothing"
+    known = {str: "text", int: "number", float: "number", bool: "true or false", dict: "mapping", Any: "anything"}
+    args = get_args(annotation)
+    if annotation in known:
+        return known[annotation]
+    origin = getattr(annotation, "__origin__", None)
+    if origin in {list, tuple, frozenset, set}:
+        return f"list of {type_text(args[0])}"
+    if origin is dict:
+        return f"mapping of {type_text(args[0])} to {type_text(args[1])}"
+    if hasattr(annotation, "__metadata__"):
+        return type_text(annotation.__origin__)
+    if args and all(isinstance(each, str) for each in args):
+        return " or ".join(f"`{each}`" for each in args)
+    if args:
+        return " or ".join(dict.fromkeys(type_text(each) for each in args if each is not type(None)))
+    return {"timedelta": "duration", "datetime": "time"}.get(_named(annotation), _named(annotation))
+
+
+def _named(annotation: Any) -> str:
+    return str(getattr(annotation, "__name__", annotation))

@@ -1,0 +1,51 @@
+"""How a command ends: exit codes that scripts rely on, and errors as people and scripts read them.
+
+0 succeeded; 1 failed or partial; 2 wrong usage or an invalid runbook; 3 refused (guard, lease, key); 130 interrupted or
+stopped, and continuable with the same key.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from chalicelib.errors import InputError, LifeboatError, RefusedError
+
+if TYPE_CHECKING:
+    from chalicelib.domain.report import RunRecord
+
+SUCCEEDED, FAILED, WRONG, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+
+REFUSING = ("guard.", "run.leased", "run.key", "run.held")
+
+
+def code_for(error: LifeboatError) -> int:
+    """Return the exit code of an error. Whatever is wrong with a runbook's file is wrong usage."""
+    if isinstance(error, RefusedError):
+        return REFUSED
+    if isinstance(error, InputError) or error.code.startswith("runbook."):
+        return WRONG
+    return FAILED
+
+
+def code_of(record: RunRecord) -> int:
+    """Return the exit code that a run's record stands for; a run that has not ended is no failure."""
+    state = record.state.value
+    if state == "failed":
+        codes = [step.code for step in record.steps if step.state.value == "failed"]
+        return REFUSED if any(code.startswith(REFUSING) for code in codes) else FAILED
+    return {"stopped": INTERRUPTED, "refused": REFUSED}.get(state, SUCCEEDED)
+
+
+def tell(error: LifeboatError, *, as_json: bool) -> None:
+    """Say what went wrong on stderr and, for scripts, as the one document on stdout."""
+    if as_json:
+        document({"error": {"code": error.code, "message": error.message, "details": error.details}})
+    typer.secho(f"Error: {error}", err=True, fg="red")
+
+
+def document(value: Any) -> None:
+    """Print one JSON document on stdout. What JSON does not know is written as text."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

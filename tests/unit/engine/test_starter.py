@@ -1,0 +1,82 @@
+"""Causes become runs once: repeated, joined, refused by age, refused for a reused key."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain.run import RunCause, RunState
+from chalicelib.domain.runbook import Runbook
+from chalicelib.engine.starter import Started
+from chalicelib.errors import RefusedError
+from tests.fakes import toy_runbook
+from tests.unit.engine.conftest import Bench
+
+COOL = {"guard": {"regions": ["us-east-1"], "cooldown": "30m"}}
+
+
+def fire(bench: Bench, key: str, kind: str = "alarm", too_old: str | None = None, **book: object) -> Started:
+    runbook = Runbook.model_validate(toy_runbook(**book))
+    cause = RunCause(kind=kind, key=key, occurred_at=bench.clock.now(), summary=f"{kind} {key}")
+    return bench.services.starter.start(runbook, cause, {}, too_old=too_old)
+
+
+def test_the_same_cause_delivered_twice_is_one_run(bench: Bench) -> None:
+    first, second = fire(bench, "e1"), fire(bench, "e1")
+    assert (first.how, second.how) == ("new", "existing")
+    assert first.run.run_id == second.run.run_id
+    assert second.run.joined == ()
+
+
+def test_a_second_cause_during_a_run_joins_it_and_is_recorded_once(bench: Bench) -> None:
+    first = fire(bench, "e1")
+    assert fire(bench, "e2").how == "joined"
+    assert fire(bench, "e2").run.run_id == first.run.run_id
+    run = bench.services.ledger.load(first.run.run_id)
+    assert run is not None
+    assert [cause.key for cause in run.joined] == ["e2"]
+
+
+def test_a_cause_within_the_cooldown_joins_the_ended_run_and_a_later_one_does_not(bench: Bench) -> None:
+    first = fire(bench, "e1", **COOL)
+    bench.services.engine.advance(first.run.run_id, 1)
+    bench.clock.sleep(120)
+    assert bench.services.engine.advance(first.run.run_id, 1).ended
+    bench.clock.sleep(29 * 60)
+    assert fire(bench, "e2", **COOL).how == "joined"
+    bench.clock.sleep(2 * 60)
+    assert fire(bench, "e3", **COOL).how == "new"
+
+
+def test_a_cause_by_hand_never_joins(bench: Bench) -> None:
+    first = fire(bench, "e1")
+    by_hand = fire(bench, "k1", kind="manual")
+    assert by_hand.how == "new"
+    assert by_hand.run.run_id != first.run.run_id
+
+
+def test_a_cause_that_is_too_old_is_recorded_and_refused(bench: Bench) -> None:
+    refused = fire(bench, "e1", too_old="the alarm is 20 hours old, and 15 minutes is the limit")
+    assert refused.how == "refused"
+    run = bench.services.ledger.load(refused.run.run_id)
+    assert run is not None
+    assert (run.state, run.code) == (RunState.REFUSED, "cause.too_old")
+    assert "20 hours" in run.message
+    assert bench.world.applied == []
+    assert fire(bench, "e2").how == "new"
+
+
+def test_a_key_with_other_inputs_is_refused(bench: Bench) -> None:
+    bench.start("k1", given={"zone": "a"})
+    with pytest.raises(RefusedError, match="zone") as caught:
+        bench.start("k1", given={"zone": "b"})
+    assert caught.value.code == "run.key_reused"
+
+
+def test_a_claim_whose_run_was_never_written_gives_way_after_a_while(bench: Bench) -> None:
+    """A starter that died between its claim and its run must not block the runbook for ever."""
+    lost = fire(bench, "e0")
+    table = bench.services.ledger.table
+    table.delete(f"RUN#{lost.run.run_id}", "RUN")
+    table.update("RUNBOOK#us-east-1#toy", "ACTIVE", {"claimed_at": int(bench.clock.now().timestamp())})
+    bench.clock.sleep(301)
+    assert fire(bench, "e1").how == "new"

@@ -1,0 +1,96 @@
+"""The demo estates: what is in them, and that they can be large."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.sandbox.client import Control, VirtualClock
+from chalicelib.sandbox.process import Sandbox
+
+World = Any  # see conftest.py
+
+
+def volumes(world: World) -> dict[str, Any]:
+    return {v["VolumeId"]: v for v in world.truth.describe_volumes()["Volumes"]}
+
+
+def test_the_small_estate_has_one_of_each_awkward_thing(world: World) -> None:
+    found, named = volumes(world), world.estate["names"]
+    assert len(found) == 12
+    assert len(world.estate["instances"]) == 5
+    assert len(found[named["shared"]]["Attachments"]) == 2
+    assert found[named["shared"]]["MultiAttachEnabled"]
+    assert found[named["archive"]]["Attachments"] == []
+    untagged = [v for v in found.values() if "Tags" not in v]
+    assert [v["VolumeId"] for v in untagged] == [named["batch-1/sdg"]]
+    assert set(world.estate["protected"]) == set(found) - {named["batch-1/sdg"]}
+    assert {v["AvailabilityZone"] for v in found.values()} == set(world.estate["zones"])
+    assert {v["VolumeType"] for v in found.values()} == {"gp2", "gp3", "io2", "st1"}
+
+
+def test_the_shop_has_thirty_volumes_on_twelve_machines_in_three_zones(world: World) -> None:
+    before = set(volumes(world))
+    shop = world.control.estate("shop")
+    found = {k: v for k, v in volumes(world).items() if k not in before}
+    assert (len(found), len(shop["instances"]), len(shop["zones"])) == (30, 12, 3)
+    assert set(found) == set(shop["volumes"])
+    assert {v["VolumeType"] for v in found.values()} == {"gp3", "io2", "st1", "sc1"}
+    assert {v.get("KmsKeyId") for v in found.values()} == {None, shop["keys"]["alias/shop"]}
+    assert len({v["Size"] for v in found.values()}) >= 8
+
+
+def test_an_estate_is_ready_at_once(world: World) -> None:
+    shop = world.control.estate("shop")
+    found = world.ec2.describe_volumes(VolumeIds=shop["volumes"])["Volumes"]
+    assert {v["State"] for v in found} == {"in-use", "available"}
+    assert {a["State"] for v in found for a in v["Attachments"]} == {"attached"}
+    instances = world.ec2.describe_instances(InstanceIds=shop["instances"])["Reservations"]
+    assert {r["Instances"][0]["State"]["Name"] for r in instances} == {"running"}
+    assert world.control.weather()["visibility_s"] == 20
+
+
+def test_both_keys_and_the_topic_exist(world: World) -> None:
+    for region, alias in (("us-east-1", "alias/shop"), ("us-west-2", "alias/recovery")):
+        key = world.client("kms", region).describe_key(KeyId=alias)["KeyMetadata"]
+        assert (key["Arn"], key["KeyState"]) == (world.estate["keys"][alias], "Enabled")
+    topics = world.client("sns").list_topics()["Topics"]
+    assert [t["TopicArn"] for t in topics] == [world.estate["topic"]]
+
+
+def test_an_estate_that_does_not_exist_is_refused(world: World) -> None:
+    with pytest.raises(ValueError, match="no estate 'castle'"):
+        world.control.estate("castle")
+    with pytest.raises(ValueError, match="take none"):
+        world.control.estate("shop", volumes=3)
+
+
+def test_a_fleet_has_exactly_as_many_volumes_as_asked_for(world: World) -> None:
+    fleet = world.control.estate("fleet", volumes=103, per_instance=10)
+    assert (len(fleet["volumes"]), len(fleet["instances"])) == (103, 11)
+    assert set(fleet["volumes"]) <= set(volumes(world))
+
+
+@pytest.fixture(scope="module")
+def large(aws: tuple[Control, dict[str, Any]]) -> Any:
+    return aws[0].fork()
+
+
+def test_two_hundred_of_four_thousand_snapshots_are_found_in_a_blink(large: Control) -> None:
+    fleet = large.estate("fleet", volumes=4000, per_instance=8)
+    large.weather(quotas={"pending_per_account": 100000}, buckets={"on": False})
+    truth = large.witness("ec2")
+    made = []
+    for start in range(0, len(fleet["instances"])):
+        spec = {"InstanceId": fleet["instances"][start]}
+        made += [s["SnapshotId"] for s in truth.create_snapshots(InstanceSpecification=spec)["Snapshots"]]
+    assert len(made) == 4000
+    filters = [{"Name": "snapshot-id", "Values": made[1000:1200]}]
+    began = time.perf_counter()
+    found = truth.describe_snapshots(Filters=filters)["Snapshots"]
+    took_s = time.perf_counter() - began
+    large.quit()
+    assert len(found) == 200
+    assert took_s < 0.3  # about 0.04 s on an idle machine
