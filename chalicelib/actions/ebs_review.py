@@ -1,4 +1,4 @@
-"""Just before snapshots are made: are the volumes still there, on the same instance, and is anything new on it?"""
+"""Just before snapshots are made: are the volumes still there and allowed, and is anything new on it?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.actions.base import Review, StepContext
 from chalicelib.actions.ebs_selection import LIVING, attached_to
-from chalicelib.aws import listing
+from chalicelib.aws import listing, tags
 from chalicelib.domain.change import Change
 
 if TYPE_CHECKING:
@@ -39,10 +39,12 @@ def _of_set(change: Change, alive: Mapping[str, VolumeTypeDef]) -> Review | None
     params: dict[str, Any] = change.params
     host = params["instance_id"]
     attached = sorted(one for one, volume in alive.items() if host in attached_to(volume))
-    kept = [one for one in params["selected"] if one in attached]
-    lost = tuple(_lost(one, host, change.region) for one in params["selected"] if one not in kept)
+    kept = [one for one in params["selected"] if one in attached and not _hands_off(alive[one])]
+    lost = tuple(_lost(one, alive.get(one), host, change.region) for one in params["selected"] if one not in kept)
     if not kept:
-        return Review("conflict", f"All volumes of {host} that were planned in {change.region} are gone.", lost=lost)
+        return Review(
+            "conflict", f"All volumes of {host} that were planned in {change.region} are gone, or hands-off.", lost=lost
+        )
     if not lost and attached == params["attached"]:
         return None
     return Review(params={**params, "selected": kept, "attached": attached}, lost=lost)
@@ -50,13 +52,20 @@ def _of_set(change: Change, alive: Mapping[str, VolumeTypeDef]) -> Review | None
 
 def _of_one(change: Change, alive: Mapping[str, VolumeTypeDef]) -> Review | None:
     volume_id = change.targets[0]
-    if volume_id in alive:
+    if volume_id in alive and not _hands_off(alive[volume_id]):
         return None
-    lost = _lost(volume_id, None, change.region)
+    lost = _lost(volume_id, alive.get(volume_id), None, change.region)
     return Review("conflict", lost[2], lost=(lost,))
 
 
-def _lost(volume_id: str, host: str | None, region: str) -> tuple[str, str, str]:
+def _hands_off(volume: VolumeTypeDef) -> bool:
+    return tags.HANDS_OFF in tags.of(volume)
+
+
+def _lost(volume_id: str, volume: VolumeTypeDef | None, host: str | None, region: str) -> tuple[str, str, str]:
+    if volume and _hands_off(volume):
+        message = f"{volume_id} in {region} was tagged {tags.HANDS_OFF} since the plan was made; it is left alone."
+        return volume_id, "action.hands_off", message
     where = f"no longer attached to {host} in {region}, or deleted" if host else f"no longer there in {region}"
     message = (
         f"{volume_id} is {where}, since the plan was made; it is not backed up by this run. If it still exists, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, get_args
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from chalicelib.domain.types import format_duration
 
@@ -13,6 +14,16 @@ Made by `make docs` from the code; do not edit. A step names one of these under 
 first table under `with:`. What it returns is read by later steps as `${{ steps.<id>.<field> }}`; of a *streamed* field
 each item may be used as soon as it is there.
 """
+WORDS: dict[Any, str] = {
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "true or false",
+    dict: "mapping",
+    Any: "anything",
+    timedelta: "duration",
+    datetime: "time",
+}
 SECTIONS = ("Args:", "Raises:", "Returns:", "Attributes:", "Class attributes:")
 
 
@@ -59,7 +70,7 @@ def _table(model: Any, streams: frozenset[str] = frozenset(), *, outputs: bool =
     return [*head, *(_row(name, field, name in streams, outputs) for name, field in model.model_fields.items())]
 
 
-def _row(name: str, field: Any, streamed: bool, outputs: bool) -> str:  # noqa: FBT001 - private, one caller
+def _row(name: str, field: Any, streamed: bool, outputs: bool) -> str:
     kind = type_text(field.annotation) + (" (streamed)" if streamed else "")
     default = "required" if field.is_required() else f"`{_default_text(field)}`"
     cells = [f"`{field.alias or name}`", kind.replace("|", "\\|")]
@@ -75,24 +86,20 @@ def _default_text(field: Any) -> str:
 
 def type_text(annotation: Any) -> str:
     """Write a type as a reader of runbooks would call it: `text`, `list of text`, `instance or volume`."""
-    if annotation is None or annotation is type(None):
-        return "nothing"
-    known = {str: "text", int: "number", float: "number", bool: "true or false", dict: "mapping", Any: "anything"}
-    args = get_args(annotation)
-    if annotation in known:
-        return known[annotation]
-    origin = getattr(annotation, "__origin__", None)
+    if annotation in WORDS:
+        return WORDS[annotation]
+    args, origin = get_args(annotation), get_origin(annotation)
+    if origin is Annotated:
+        return type_text(args[0])
     if origin in {list, tuple, frozenset, set}:
         return f"list of {type_text(args[0])}"
     if origin is dict:
         return f"mapping of {type_text(args[0])} to {type_text(args[1])}"
-    if hasattr(annotation, "__metadata__"):
-        return type_text(annotation.__origin__)
-    if args and all(isinstance(each, str) for each in args):
+    if origin is Literal:
         return " or ".join(f"`{each}`" for each in args)
     if args:
         return " or ".join(dict.fromkeys(type_text(each) for each in args if each is not type(None)))
-    return {"timedelta": "duration", "datetime": "time"}.get(_named(annotation), _named(annotation))
+    return _named(annotation)
 
 
 def _named(annotation: Any) -> str:

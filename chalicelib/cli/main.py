@@ -11,10 +11,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from chalicelib.cli import docs, endings, plan, run, runs, schema, validate
+from chalicelib.cli import demo, docs, endings, plan, run, runs, schema, validate
 from chalicelib.errors import LifeboatError
 
-COMMANDS = (validate, plan, run, runs, schema, docs)  # each has `register(app)`; the order is that of --help
+COMMANDS = (demo, validate, plan, run, runs, schema, docs)  # each has `register(app)`; the order is that of --help
 USAGE = typer.BadParameter.__mro__[1]  # click's UsageError, which Typer carries inside and does not export
 
 

@@ -11,7 +11,7 @@ from chalicelib.cli.options import Place
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
-    from chalicelib.engine.ports import Clock, Journal
+    from chalicelib.engine.ports import Clock, Journal, Launcher
     from chalicelib.sandbox.client import Control
     from chalicelib.settings import Settings
 
@@ -33,12 +33,11 @@ def world(place: Place, journal: Callable[[Clock], Journal] | None = None) -> It
         InputError: no Region is set.
         StoreError: the ledger's table could not be made.
     """
-    with ExitStack() as stack:
-        if place.sandbox:
-            services = stack.enter_context(sandboxed(place, journal))
-        else:
-            services = _local(place, journal)
-        yield services
+    if place.sandbox:
+        with sandboxed(place, journal) as services:
+            yield services
+    else:
+        yield _local(place, journal)
 
 
 def _local(place: Place, journal: Callable[[Clock], Journal] | None) -> Services:
@@ -55,7 +54,10 @@ def _local(place: Place, journal: Callable[[Clock], Journal] | None) -> Services
 
 @contextmanager
 def sandboxed(
-    place: Place, journal: Callable[[Clock], Journal] | None = None, control: Control | None = None
+    place: Place,
+    journal: Callable[[Clock], Journal] | None = None,
+    control: Control | None = None,
+    launcher: Launcher | None = None,
 ) -> Iterator[Services]:
     """Join the service on an embedded AWS with the estate `shop` and a ledger.
 
@@ -64,6 +66,7 @@ def sandboxed(
         journal: As for `world`.
         control: A sandbox that runs already; None = the one at `LIFEBOAT_SANDBOX_URL`, else a new one that ends with
             this block. An estate is built only where there is no volume yet.
+        launcher: Who makes runs execute; None = this process itself.
     """
     from chalicelib.bootstrap import build
     from chalicelib.sandbox.client import VirtualClock, attach
@@ -78,6 +81,7 @@ def sandboxed(
             settings,
             clock=clock,
             journal=journal(clock) if journal else None,
+            launcher=launcher,
             prepare=lambda session: attach(session, clock),
         )
         create_table(services.aws, settings.region, settings.table, clock.sleep)

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from chalicelib.actions.base import Action, Check
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, Failure, Forecast
-from chalicelib.domain.run import Run, RunCause, RunState, StepRow, StepState, run_id_for
+from chalicelib.domain.run import CallCount, Run, RunCause, RunState, StepRow, StepState, run_id_for
 from chalicelib.domain.runbook import PHASES, Runbook, Step
 from chalicelib.domain.template import fill, holds
 from chalicelib.domain.types import Strict
@@ -65,7 +65,7 @@ class Preview(Strict):
         resources: How many resources would be touched.
         data_gib: An upper bound of what is moved, in GiB.
         duration: An estimate: groups one after another, each as long as its longest step. None when nothing is known.
-        calls: AWS calls that the preview itself took: service, operation, Region, count.
+        calls: AWS calls that the preview itself took, retries included.
     """
 
     runbook: str
@@ -77,7 +77,7 @@ class Preview(Strict):
     resources: int
     data_gib: int
     duration: timedelta | None
-    calls: tuple[tuple[str, str, str, int], ...] = ()
+    calls: tuple[CallCount, ...] = ()
 
 
 def preview(
@@ -105,8 +105,14 @@ def preview(
     return found
 
 
-def summed(runbook: Runbook, inputs: Mapping[str, Any], region: str, steps: Sequence[StepPreview], now: datetime,
-           calls: Mapping[tuple[str, str, str], int]) -> Preview:
+def summed(
+    runbook: Runbook,
+    inputs: Mapping[str, Any],
+    region: str,
+    steps: Sequence[StepPreview],
+    now: datetime,
+    calls: Mapping[tuple[str, str, str], int],
+) -> Preview:
     """Sum up what a runbook would do."""
     counted = [step for step in steps if step.phase != "on_failure"]
     kinds: dict[str, int] = {}
@@ -126,7 +132,7 @@ def summed(runbook: Runbook, inputs: Mapping[str, Any], region: str, steps: Sequ
         resources=len({t for step in counted for c in step.changes for t in (c.targets or (c.resource,))}),
         data_gib=sum(step.forecast.data_gib for step in counted if step.forecast),
         duration=sum(longest.values(), timedelta()) if longest else None,
-        calls=tuple((*name, count) for name, count in sorted(calls.items())),
+        calls=tuple(CallCount(service=s, operation=o, region=r, count=n) for (s, o, r), n in sorted(calls.items())),
     )
 
 

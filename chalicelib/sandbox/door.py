@@ -46,15 +46,14 @@ class Door:
         if kill == "before":
             self._kill(request, target, kill)
             return None
-        answer = refuse(sky, request, target, number)
-        if answer is None:
-            answer = self._carry_out(request, target, number)
-            if kill == "after":
-                self._kill(request, target, kill)
-                return None
-            if self._answer_is_lost(target, number):
-                self._note(target, "answer_lost")
-                return None
+        refused = refuse(sky, request, target, number)
+        answer = refused or self._carry_out(request, target, number)
+        if kill == "after":
+            self._kill(request, target, kill)
+            return None
+        if refused is None and self._answer_is_lost(target, number):
+            self._note(target, "answer_lost")
+            return None
         self._note(target, "ok" if answer.status < HTTPStatus.MULTIPLE_CHOICES else code_in(answer))
         return answer
 

@@ -1,7 +1,7 @@
 """Demo estates, built inside the server on moto's stores: fast, and finished at once.
 
 `small` is for tests (12 volumes), `shop` for the demo (30 volumes), `fleet` for scale. All have the home Region
-us-east-1, the recovery Region us-west-2, a key in each and the SNS topic `oncall` at home.
+us-east-1, the recovery Region us-west-2, a key in each and the SNS topics `oncall` and `backups` at home.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `volumes` and `instances` (all ids), `protected` (ids of volumes tagged backup=nightly), `names` (name to id),
-        `keys` (alias to ARN), `topic` (ARN), `zones`, `region`, `recovery_region`.
+        `keys` (alias to ARN), `topic` (ARN of `oncall`), `zones`, `region`, `recovery_region`.
 
     Raises:
         ValueError: there is no such estate, or it takes no such parameters.
@@ -101,6 +101,7 @@ def _key(region: str, alias: str) -> str:
 def _topic() -> str:
     from moto.sns.models import sns_backends
 
+    sns_backends[ACCOUNT][HOME].create_topic("backups")
     return str(sns_backends[ACCOUNT][HOME].create_topic("oncall").arn)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from chalicelib.domain.checking import check
 from chalicelib.domain.complaint import Problem, problems_of
 from chalicelib.domain.fitting import shape_of
 from chalicelib.domain.runbook import Runbook
-from chalicelib.domain.runbook_values import NAME_PATTERN
 from chalicelib.domain.signature import Signatures
 from chalicelib.domain.spelling import did_you_mean
 from chalicelib.errors import InputError, StoreError
@@ -54,10 +52,11 @@ class Catalog:
         Raises:
             InputError: there is none (`runbook.unknown`), or it is not valid (`runbook.invalid`).
         """
-        if not re.match(NAME_PATTERN, name) or name not in (names := self.names()):
-            hint = did_you_mean(name, self.names()) or "the catalog is empty"
+        names = self.names()
+        if name not in names:  # which also keeps every path but those of the directory out
+            hint = did_you_mean(name, names) or "the catalog is empty"
             raise InputError("runbook.unknown", f"There is no runbook '{name}'; {hint}", runbook=name)
-        return self.load_file(self.directory / f"{names[names.index(name)]}{SUFFIX}")
+        return self.load_file(self.directory / f"{name}{SUFFIX}")
 
     def load_file(self, path: Path) -> Runbook:
         """Return the runbook of one file.

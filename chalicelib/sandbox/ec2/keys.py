@@ -27,8 +27,9 @@ def resolve(land: Land, named: str) -> tuple[str, str | None]:
     key = backend.keys.get(key_id or "")
     if key is None:
         return named, NOT_ACCESSIBLE
-    usable = key.key_state == "Enabled" and key.key_usage == "ENCRYPT_DECRYPT"
-    return str(key.arn), None if usable else NOT_ACCESSIBLE
+    if key.key_state != "Enabled":
+        return str(key.arn), f"{key.arn} is {'disabled' if key.key_state == 'Disabled' else 'not enabled'}."
+    return str(key.arn), None if key.key_usage == "ENCRYPT_DECRYPT" else NOT_ACCESSIBLE
 
 
 def default_key(land: Land) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.sandbox.ec2 import copies, reading, snapshots, volumes
+from chalicelib.sandbox.ec2 import copies, reading, snapshots, tagging, volumes
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.wire import AwsError, Tree, truth
 
@@ -15,8 +15,10 @@ OPERATIONS: dict[str, Operation] = {
     "CopySnapshot": copies.copy_snapshot,
     "CreateSnapshot": snapshots.create_snapshot,
     "CreateSnapshots": snapshots.create_snapshots,
+    "CreateTags": tagging.create_tags,
     "CreateVolume": volumes.create_volume,
     "DeleteSnapshot": snapshots.delete_snapshot,
+    "DeleteTags": tagging.delete_tags,
     "DeleteVolume": volumes.delete_volume,
     "DescribeInstances": reading.describe_instances,
     "DescribeSnapshots": reading.describe_snapshots,

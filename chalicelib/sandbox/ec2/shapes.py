@@ -100,6 +100,7 @@ def volume_status_shape(volume: Any) -> Tree:
 def instance_shape(instance: Any, tags: dict[str, str], volumes: dict[str, Any]) -> Tree:
     """Return an instance as DescribeInstances shows it."""
     code, name = instance.state_now
+    zone = instance.ec2_backend.get_zone_by_name(instance.availability_zone)
     return {
         "instanceId": instance.id,
         "imageId": instance.image_id,
@@ -112,6 +113,7 @@ def instance_shape(instance: Any, tags: dict[str, str], volumes: dict[str, Any])
         "launchTime": iso(instance.launch_time.timestamp() if instance.launch_time.tzinfo else _utc_s(instance)),
         "placement": {
             "availabilityZone": instance.availability_zone,
+            "availabilityZoneId": zone.zone_id if zone else None,
             "groupName": "",
             "tenancy": "default",
         },

@@ -1,0 +1,1 @@
+"""Tests of the actions, most of them on the sandbox."""

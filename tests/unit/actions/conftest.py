@@ -26,13 +26,7 @@ def _prepared() -> Iterator[tuple[Sandbox, dict[str, Any]]]:
 def world(_prepared: tuple[Sandbox, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     box, estate = _prepared
     control = box.control.fork()
-    for name, value in {
-        "AWS_ENDPOINT_URL": control.url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": HOME,
-    }.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", control.url)
     clock = VirtualClock(control.url)
     aws = Aws(Settings(region=HOME, retry_mode="standard"), prepare=lambda session: attach(session, clock))
     yield World(control, clock, aws, estate)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.actions.base import Action, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Effect, EffectState, Plan, filled_items
 from chalicelib.sandbox.client import Control, VirtualClock
-from chalicelib.settings import Limits
+from chalicelib.settings import Limits, Settings
 
 HOME, AWAY = "us-east-1", "us-west-2"
 NIGHTLY = {"tags": {"backup": "nightly"}}
@@ -93,3 +94,10 @@ def needs_from(effects: Mapping[str, Effect], step_id: str = "snapshots") -> dic
 def in_doubt(ctx: StepContext) -> Effect:
     """Return an effect of which only the intent is known."""
     return Effect(state=EffectState.IN_DOUBT, at=ctx.now)
+
+
+def plain_context(**more: Any) -> StepContext:
+    """Return a step's context without an AWS behind it, for what is pure."""
+    now = datetime(2031, 1, 6, 1, 0, tzinfo=UTC)
+    known = {"run_id": "run-1", "step_id": "snapshots", "runbook": "nightly", "region": HOME, "started_at": now}
+    return StepContext(**{**known, "now": now, "aws": Aws(Settings(region=HOME)), "limits": Limits(), **more})

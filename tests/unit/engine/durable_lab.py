@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from aws_durable_execution_sdk_python_testing import DurableFunctionTestRunner
@@ -45,12 +45,12 @@ class FakeLambda:
 class RunnerClock(FakeClock):
     """The testing package's clock: it jumps over the waits of durable executions."""
 
-    runner: DurableFunctionTestRunner | None = None
-    ahead = timedelta()
+    def __init__(self, runner: DurableFunctionTestRunner) -> None:
+        super().__init__()
+        self.runner = runner
 
     def now(self) -> datetime:
-        assert self.runner
-        return self.runner._clock.now() + self.ahead
+        return self.runner._clock.now()
 
 
 @dataclass
@@ -72,8 +72,8 @@ class Heard:
 class Lab:
     """The service as Lambda would have it, in a fake world."""
 
-    def __init__(self, settings: dict[str, Any] | None = None, **pace: int) -> None:
-        self.clock, self.functions, self.heard = RunnerClock(), FakeLambda(), Heard()
+    def __init__(self, settings: dict[str, Any] | None = None, clock: FakeClock | None = None, **pace: int) -> None:
+        self.clock, self.functions, self.heard = clock or FakeClock(), FakeLambda(), Heard()
         self.world = World(self.clock)
         self.settings = Settings(region=REGION, retry_mode="standard", pace=Pace(**pace), **(settings or {}))
         self.services = self.fresh()
@@ -85,9 +85,8 @@ class Lab:
         known = {**toy_actions(self.world), **actions}
         return build(self.settings, clock=self.clock, journal=self.heard, launcher=launcher, actions=known)
 
-    def open(self, runner: DurableFunctionTestRunner) -> None:
-        """Begin: time is the runner's."""
-        self.clock.runner = runner
+    def open(self) -> None:
+        """Make the ledger."""
         create_table(self.services.aws, REGION, self.settings.table, self.clock.sleep)
 
     def start(self, key: str = "k1", **book: Any) -> Run:
@@ -98,7 +97,7 @@ class Lab:
 
     def execute(self, payload: Any, name: str = "n", timeout: int = 30) -> DurableFunctionTestResult:
         """Drive an execution to its end."""
-        assert self.clock.runner
+        assert isinstance(self.clock, RunnerClock)
         result = self.clock.runner.run(input=json.dumps(payload), execution_name=name, execution_timeout=timeout)
         self.results.append(result)
         return result
@@ -128,8 +127,20 @@ def answer(result: DurableFunctionTestResult) -> dict[str, Any]:
     return said
 
 
+class Killed(BaseException):
+    """The Lambda sandbox died here."""
+
+
+def mortal_run(event: Any, context: Any) -> Any:
+    """Invoke the durable function; a sandbox that dies is an invocation that failed, as Lambda sees it."""
+    try:
+        return app.run(event, context)
+    except Killed as death:
+        raise RuntimeError("Runtime.ExitError") from death
+
+
 def runner() -> DurableFunctionTestRunner:
     """Return a runner of the durable function, in which failed invocations are retried at once."""
-    made = DurableFunctionTestRunner(handler=app.run, region=REGION, poll_interval=0.05)
+    made = DurableFunctionTestRunner(handler=mortal_run, region=REGION, poll_interval=0.05)
     made._executor.RETRY_BACKOFF_SECONDS = 0
     return made

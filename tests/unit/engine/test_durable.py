@@ -21,7 +21,7 @@ from chalicelib.domain.run import RunState, Stop
 from chalicelib.engine.durable import OTHER_ATTEMPTS, PASSING_ATTEMPTS, LambdaLauncher, when_to_try_again
 from chalicelib.errors import ActionError, ErrorKind, InputError, RefusedError, StoreError
 from tests.fakes import MakeThings
-from tests.unit.engine.durable_lab import Lab, answer, refused, runner
+from tests.unit.engine.durable_lab import Killed, Lab, RunnerClock, answer, refused, runner
 
 MakeLab = Callable[..., Lab]
 
@@ -33,29 +33,32 @@ def _make_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeLab]:
         at = stack.enter_context(runner())
 
         def make(**pace: int) -> Lab:
-            lab = Lab(**pace)
+            lab = Lab(clock=RunnerClock(at), **pace)
             monkeypatch.setattr(app, "services", lambda: lab.services)
-            lab.open(at)
+            lab.open()
             return lab
 
         yield make
 
 
-class Killed(BaseException):  # noqa: N818 - it stands for a process that is no more
-    """The sandbox died here."""
-
-
 class DyingThings(MakeThings):
-    """Dies once, right after the effect on `dies_at`, as a Lambda sandbox may."""
+    """Dies once, right before or after the effect on `b`, as a Lambda sandbox may; the next one is a new process."""
 
-    dies_at: str | None = "b"
+    lab: Lab
+    dies: str | None = "after"
 
     def apply(self, change: Change, needs: Any, ctx: StepContext) -> Effect:
+        if change.key == "b" and self.dies == "before":
+            self._die()
         effect = super().apply(change, needs, ctx)
-        if change.key == self.dies_at:
-            self.dies_at = None
-            raise Killed
+        if change.key == "b" and self.dies == "after":
+            self._die()
         return effect
+
+    def _die(self) -> None:
+        self.dies = None
+        self.lab.services = self.lab.fresh(**{MakeThings.name: self})
+        raise Killed
 
 
 def test_a_run_takes_two_operations_a_tick_with_names_of_their_own(make_lab: MakeLab) -> None:
@@ -87,20 +90,23 @@ def test_a_failed_run_is_an_answer_of_an_execution_that_succeeded(make_lab: Make
     assert (answer(result)["outcome"], answer(result)["state"]) == ("ended", "failed")
 
 
-def test_a_sandbox_that_dies_after_an_effect_leaves_nothing_missing_and_nothing_twice(make_lab: MakeLab) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_sandbox_that_dies_at_an_effect_leaves_nothing_missing_and_nothing_twice(
+    make_lab: MakeLab, when: str
+) -> None:
     lab = make_lab()
-    dying = DyingThings(lab.world)
+    dying = DyingThings(lab.world, lab=lab, dies=when)
     lab.services = lab.fresh(**{MakeThings.name: dying})
     run = lab.start()
     result = lab.execute({"run_id": run.run_id, "generation": 1})
-    assert dying.dies_at is None, "nobody died"
+    assert dying.dies is None, "nobody died"
     assert answer(result)["state"] == "succeeded"
     assert sorted(lab.world.names()) == ["a", "b", "c"]
     assert sorted(lab.world.applied) == ["a", "b", "c"]
 
 
 def test_a_long_run_is_handed_over_once_and_each_successor_has_its_name(make_lab: MakeLab) -> None:
-    lab = make_lab(ticks_per_generation=1)
+    lab = make_lab(ticks_per_generation=2)
     run = lab.start(steps=chain(3), verify=[])
     lab.services.launcher.start(run.run_id, 1)
     answers = lab.execute_all()
@@ -112,8 +118,8 @@ def test_a_long_run_is_handed_over_once_and_each_successor_has_its_name(make_lab
 
 
 def test_a_hand_over_that_lambda_throttles_is_tried_again_and_ends_in_one_successor(make_lab: MakeLab) -> None:
-    lab = make_lab(ticks_per_generation=1)
-    run = lab.start()
+    lab = make_lab(ticks_per_generation=2)
+    run = lab.start(steps=chain(2), verify=[])
     lab.services.launcher.start(run.run_id, 1)
     lab.functions.refusals = [refused(), refused()]
     answers = lab.execute_all()

@@ -35,7 +35,7 @@ class World:
             inner.set_credentials("test", "test")
             attach(inner, self.clock)
             session: Any = boto3.Session(botocore_session=inner, region_name=region)
-            retries = {"mode": "standard", "total_max_attempts": self.attempts}
+            retries: Any = {"mode": "standard", "total_max_attempts": self.attempts}
             made = session.client(service, endpoint_url=self.control.url, config=Config(retries=retries))
             self._clients[service, region] = made
         return self._clients[service, region]

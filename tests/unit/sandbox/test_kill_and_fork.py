@@ -1,4 +1,4 @@
-"""SIGKILL of the client right before or after a call takes effect; forks of the whole AWS; processes that end in time."""
+"""SIGKILL of the client right before or after a call takes effect; forks of the whole AWS; how processes end."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ def test_a_client_is_killed_at_its_kth_call_and_aws_lives_on(world: World, when:
     assert world.control.weather()["kill"] is None
 
 
+def test_a_client_is_killed_also_when_its_call_was_refused(world: World) -> None:
+    world.control.weather(throttle_share=1)
+    world.control.kill(2, "after")
+    assert run_client(world) == (-signal.SIGKILL, "")
+
+
 def test_a_kill_beyond_the_last_call_kills_nobody_and_can_be_taken_back(world: World) -> None:
     world.control.kill(5)
     assert run_client(world) == (0, "done")
@@ -92,7 +98,7 @@ def test_a_fork_is_made_in_a_fraction_of_a_second_and_ends_when_told(world: Worl
 def gone(url: str) -> bool:
     for _ in range(100):
         try:
-            with urlopen(url + "/lifeboat/now", timeout=5):
+            with urlopen(url + "/lifeboat/now", timeout=5):  # noqa: S310 - our own server
                 time.sleep(0.05)
         except (URLError, OSError):
             return True

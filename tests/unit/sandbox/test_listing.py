@@ -140,6 +140,13 @@ def test_an_overwritten_tag_shows_its_old_value_first(world: World) -> None:
     assert volume not in ids(world.ec2.describe_volumes(Filters=by("tag:app", "shop")))
 
 
+def test_a_thing_that_does_not_exist_takes_no_tag_and_nor_does_its_neighbour(world: World, refused: Refused) -> None:
+    both = [world.named("archive"), "vol-00000000"]
+    tags = [{"Key": "new", "Value": "1"}]
+    assert refused(world.ec2.create_tags, Resources=both, Tags=tags) == "InvalidVolume.NotFound"
+    assert world.truth.describe_volumes(Filters=by("tag-key", "new"))["Volumes"] == []
+
+
 def test_a_deleted_snapshot_is_in_no_index(world: World) -> None:
     made = world.snapshot()
     world.truth.create_tags(Resources=[made], Tags=[{"Key": "effect", "Value": "e1"}])

@@ -26,9 +26,16 @@ def test_a_volume_is_creating_before_it_is_available(world: World) -> None:
     assert state(world, made["VolumeId"]) == "creating"
     world.control.advance(30)
     assert state(world, made["VolumeId"]) == "available"
-    assert world.control.events()[-1]["event"]["detail"] == {
-        "event": "createVolume", "result": "available", "cause": "", "request-id": ""
-    }  # fmt: skip
+    detail = world.control.events()[-1]["event"]["detail"]
+    assert (detail["event"], detail["result"], detail["cause"]) == ("createVolume", "available", "")
+
+
+def test_the_event_of_a_volume_with_a_disabled_key_says_so(world: World) -> None:
+    key = world.estate["keys"]["alias/shop"]
+    world.client("kms").disable_key(KeyId=key)
+    volume(world, Encrypted=True, KmsKeyId="alias/shop")
+    world.control.advance(60)
+    assert world.control.events()[-1]["event"]["detail"]["cause"] == f"{key} is disabled."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,176 @@
+"""`lifeboat run`: carries a runbook out in this process, with live progress, and says what came of it."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chalicelib.cli import endings
+from chalicelib.cli.options import Inputs, Json, Local, RegionOption, Runbooks, Sandboxed, Yes, inputs_of, place_of
+from chalicelib.errors import InputError, LifeboatError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from chalicelib.bootstrap import Services
+    from chalicelib.cli.progress import Progress
+    from chalicelib.domain.report import RunRecord
+    from chalicelib.domain.run import Run, RunCause
+    from chalicelib.domain.runbook import Runbook
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The runbook.", show_default=False)]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="K",
+        help="Names the run: the same key continues an unfinished run and reports a finished one.",
+        show_default="a new one",
+    ),
+]
+CreateLedger = Annotated[bool, typer.Option("--create-ledger", help="Make the ledger's table if there is none.")]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asked for."""
+
+    name: str
+    given: Mapping[str, str]
+    key: str | None
+    ask: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    name: Name,
+    local: Local = False,
+    sandbox: Sandboxed = False,
+    inputs: Inputs = None,
+    key: Key = None,
+    create_ledger: CreateLedger = False,
+    region: RegionOption = None,
+    runbooks: Runbooks = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Carry a runbook out. --local asks first, unless you say --yes.
+
+    Ends with 0 when the run succeeded, 1 when it failed wholly or in part, 2 when the command or the runbook is wrong,
+    3 when it is refused (guard, lease, key), and 130 when it was interrupted or stopped and can be continued.
+    """
+    from chalicelib.cli.progress import Progress
+    from chalicelib.cli.world import world
+
+    wish = Wish(name, inputs_of(inputs), _checked(key), ask=not (sandbox or yes))
+    place = replace(
+        place_of(local=local, sandbox=sandbox, region=region, runbooks=runbooks), create_ledger=create_ledger
+    )
+    if wish.ask and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError("usage.yes", "There is nobody to ask here, and --local changes your AWS: say --yes.")
+    with Progress() as progress, world(place, journal=progress.timed_by) as services:
+        found = carried_out(services, wish, progress)
+    if as_json:
+        endings.document(found.model_dump(mode="json"))
+    else:
+        from chalicelib.cli.show import show_record
+
+        show_record(found)
+    raise typer.Exit(endings.code_of(found))
+
+
+def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord:
+    """Start, continue or find the run, drive it to its end in this process, and return its record.
+
+    Raises:
+        InputError: the runbook or its inputs are wrong.
+        RefusedError: the key names a run with other inputs, or another process drives the run.
+        KeyboardInterrupt: as it came, after the run was let go; it was said how to continue.
+    """
+    from chalicelib.cli.record import record
+    from chalicelib.domain.run import run_id_for
+    from chalicelib.domain.template import check_inputs
+    from chalicelib.engine.local import hold
+
+    runbook = services.catalog.load(wish.name)
+    inputs = check_inputs(runbook, wish.given)
+    now = services.clock.now()
+    key = wish.key or _fresh_key(now)
+    services.aws.calls.take()
+    known = services.ledger.load(run_id_for(services.settings.region, runbook.name, "run", key))
+    if wish.ask and not (known and known.ended and known.state.value != "stopped"):
+        _ask(services, runbook, wish, known)
+    started = services.starter.start(runbook, cause_of(runbook.name, key, wish.given, now), inputs)
+    _say_how(progress, started.run, started.how)
+    held = hold(started.run, services.starter, new=started.how == "new")
+    return record(services, _driven(services, held, progress, key))
+
+
+def cause_of(runbook: str, key: str, given: Mapping[str, str], now: datetime) -> RunCause:
+    """Return the cause of a run by hand. The run's key is the caller's key as it was given."""
+    from chalicelib.domain.event import ManualCause
+    from chalicelib.domain.run import RunCause
+
+    cause = ManualCause(runbook=runbook, who=getpass.getuser(), key=key, inputs=dict(given), occurred_at=now)
+    return RunCause(kind=cause.kind, key=cause.key, occurred_at=cause.occurred_at, summary=cause.summary)
+
+
+def _driven(services: Services, held: Run, progress: Progress, key: str) -> Run:
+    from chalicelib.engine.local import drive
+
+    try:
+        return drive(services.engine, held)
+    except KeyboardInterrupt:
+        progress.say(f"Interrupted. What AWS works on goes on. To continue: the same command with --key {key}")
+        raise
+    except LifeboatError:
+        progress.say(f"The run is not lost. To continue: the same command with --key {key}")
+        raise
+
+
+def _say_how(progress: Progress, run: Run, how: str) -> None:
+    if how == "new":
+        progress.say(f"Run {run.run_id}, key {run.key}")
+    elif run.ended and run.state.value != "stopped":
+        progress.say(f"Run {run.run_id} of this key has ended before; nothing is done again.")
+    else:
+        progress.say(f"Continuing run {run.run_id}, key {run.key}")
+
+
+def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) -> None:
+    """Show what would be done, and go on only if the person says so."""
+    from chalicelib.cli.paper import console
+    from chalicelib.cli.plan import code_of, planned
+    from chalicelib.cli.show_plan import show_preview
+
+    question = f"Continue run {known.run_id} ({known.state.value})?" if known else "Carry it out?"
+    if known is None:
+        found = planned(services, runbook, wish.given)
+        show_preview(found, console(stderr=True))
+        if code_of(found):
+            question = "Not all of it would succeed. Carry it out all the same?"
+    if not typer.confirm(question, default=False, err=True):
+        typer.echo("Nothing was done.", err=True)
+        raise typer.Exit(endings.REFUSED)
+
+
+def _fresh_key(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _checked(key: str | None) -> str | None:
+    if key is not None and not key.strip():
+        raise InputError("usage.key", "A key has at least one character.")
+    if key is not None and len(key) > 200:  # noqa: PLR2004 - as the event model says
+        raise InputError("usage.key", "A key has at most 200 characters.")
+    return key
