@@ -24,7 +24,7 @@ from chalicelib.stores.creation import create_table
 NIGHT: dict[str, Any] = {
     "version": 1,
     "name": "bench",
-    "guard": {"regions": [HOME, RECOVERY]},
+    "guard": {"regions": [HOME, RECOVERY], "max_targets": 100_000},
     "steps": [
         {
             "id": "snapshots",

@@ -24,6 +24,7 @@ WORDS: dict[Any, str] = {
     timedelta: "duration",
     datetime: "time",
 }
+LISTS = (list, tuple, frozenset, set)
 SECTIONS = ("Args:", "Raises:", "Returns:", "Attributes:", "Class attributes:")
 
 
@@ -37,8 +38,14 @@ def actions_page() -> str:
 
 
 def _entry(action: Any) -> str:
+    streams = frozenset(getattr(action, "streams", ()))
     lines = [f"## {action.name}", "", _prose(action), "", "It is given:", "", *_table(action.given), ""]
-    lines += ["It returns:", "", *_table(action.returns, frozenset(getattr(action, "streams", ())), outputs=True), ""]
+    for name, model in _parts(action.given).items():
+        many = "list" in type_text(action.given.model_fields[name].annotation)
+        lines += [f"An item of `{name}`:" if many else f"`{name}` is a mapping:", "", *_table(model), ""]
+    lines += ["It returns:", "", *_table(action.returns, streams, outputs=True), ""]
+    for name, model in _parts(action.returns).items():
+        lines += [f"An item of `{name}`:" if name in streams else f"`{name}`:", "", *_table(model, outputs=True), ""]
     lines.append(f"- Takes at most {format_duration(action.within)}, unless the step says `within:`.")
     if getattr(action, "lease", None):
         lines.append(f"- Only one run at a time may do this to a resource (lease `{action.lease}`).")
@@ -47,6 +54,19 @@ def _entry(action: Any) -> str:
     if action.permissions:
         lines.append(f"- IAM actions: {', '.join(f'`{each}`' for each in action.permissions)}.")
     return "\n".join([*lines, ""])
+
+
+def _parts(model: Any) -> dict[str, Any]:
+    """Return the fields of a model that are models themselves, or lists of models, by name."""
+    found = {name: _model_in(field.annotation) for name, field in model.model_fields.items()}
+    return {name: part for name, part in found.items() if part is not None}
+
+
+def _model_in(annotation: Any) -> Any:
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    inner = (_model_in(each) for each in get_args(annotation))
+    return next((each for each in inner if each is not None), None)
 
 
 def _prose(action: Any) -> str:
@@ -91,16 +111,10 @@ def type_text(annotation: Any) -> str:
     args, origin = get_args(annotation), get_origin(annotation)
     if origin is Annotated:
         return type_text(args[0])
-    if origin in {list, tuple, frozenset, set}:
-        return f"list of {type_text(args[0])}"
-    if origin is dict:
-        return f"mapping of {type_text(args[0])} to {type_text(args[1])}"
     if origin is Literal:
         return " or ".join(f"`{each}`" for each in args)
-    if args:
+    if origin in LISTS:
+        return f"list of {type_text(args[0])}"
+    if args and origin is not dict:
         return " or ".join(dict.fromkeys(type_text(each) for each in args if each is not type(None)))
-    return _named(annotation)
-
-
-def _named(annotation: Any) -> str:
-    return str(getattr(annotation, "__name__", annotation))
+    return "mapping" if origin is dict or hasattr(annotation, "model_fields") else str(annotation.__name__)

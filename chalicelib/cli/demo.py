@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -74,6 +75,7 @@ class Night:
         self.console, self.control = console, control
         self.seen = 0
         self.kills = 0
+        self.refused: Counter[str] = Counter()
         self.before: set[str] = set()
         self.estate: dict[str, Any] = {}
 
@@ -111,7 +113,7 @@ class Night:
         self.console.rule("[bold]The second night: bad weather")
         self.control.weather(**BAD_WEATHER)
         self.console.print(
-            "25% of writes throttled, 10% of answers lost after the effect, listings 45 s late, events delivered twice, "
+            "25% of writes throttled, 10% of answers lost after the effect, listings 45 s late, events doubled, "
             f"room for 4 copies at once; and the engine will be killed at its {DIES_AT}th call."
         )
         self._until_the_schedule_fires()
@@ -167,24 +169,31 @@ class Night:
         raise ActionError("demo.not_swept", "The sweeper did not find the abandoned run.")
 
     def _tell(self, said: dict[str, Any]) -> None:
+        """Tell one line of the worker; refusals are gathered until the next progress."""
         at, what = datetime.fromisoformat(said["at"]), said["say"]
         if what == "progress":
-            steps = ", ".join(
-                f"{step} {done}/{planned}" for step, (state, done, planned) in said["steps"].items() if state == "running"
-            )
-            if steps:
-                self._say(at, f"[dim]{steps}")
-        elif what == "event answered":
-            if said.get("restarted"):
-                self._say(at, f"[green]the sweeper restarts {', '.join(said['restarted'])}")
+            self._progress(at, said["steps"])
         elif what == "refused":
-            self._say(at, f"[yellow]{said['change']}: {said['error_code']} ({said['kind'].replace('_', ' ')})")
-        elif what == "event taken in":
-            self._say(at, f"{said['cause']}: {said['outcome']} run")
-        elif what == "step ended":
-            self._say(at, f"[green]{said['step']} {said['outcome']}")
-        elif what == "run ended":
-            self._say(at, f"[bold]the run {said['outcome']}")
+            self.refused[said["kind"].replace("_", " ")] += 1
+        elif what == "event answered" and said.get("restarted"):
+            self._say(at, f"[green]the sweeper restarts {', '.join(said['restarted'])}")
+        else:
+            words = {
+                "event taken in": "{cause}: {outcome} run",
+                "step ended": "[green]{step} {outcome}",
+                "run ended": "[bold]the run {outcome}",
+            }.get(what)
+            if words:
+                self._say(at, words.format_map(said))
+
+    def _progress(self, at: datetime, steps: dict[str, Any]) -> None:
+        running = {name: step for name, step in sorted(steps.items(), reverse=True) if step[0] == "running"}
+        if not running:
+            return
+        text = ", ".join(f"{name} {done} of {planned}" for name, (_, done, planned) in running.items())
+        refused = ", ".join(f"{count} {kind}" for kind, count in self.refused.items())
+        self.refused.clear()
+        self._say(at, f"[dim]{text}[/dim]" + (f"  [yellow]refused for now: {refused}" if refused else ""))
 
     def _say(self, at: datetime, text: str) -> None:
         self.console.print(f"[cyan]{at.astimezone(ZoneInfo(ZONE)):%H:%M:%S}[/cyan]  {text}")

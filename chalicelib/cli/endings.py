@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 SUCCEEDED, FAILED, WRONG, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
+INTERRUPTION = "run.interrupted"
 REFUSING = ("guard.", "run.leased", "run.key", "run.held")
 
 
 def code_for(error: LifeboatError) -> int:
     """Return the exit code of an error. Whatever is wrong with a runbook's file is wrong usage."""
+    if error.code == INTERRUPTION:
+        return INTERRUPTED
     if isinstance(error, RefusedError):
         return REFUSED
     if isinstance(error, InputError) or error.code.startswith("runbook."):
@@ -43,7 +46,10 @@ def tell(error: LifeboatError, *, as_json: bool) -> None:
     """Say what went wrong on stderr and, for scripts, as the one document on stdout."""
     if as_json:
         document({"error": {"code": error.code, "message": error.message, "details": error.details}})
-    typer.secho(f"Error: {error}", err=True, fg="red")
+    if error.code == INTERRUPTION:
+        typer.secho(error.message, err=True, fg="yellow")
+    else:
+        typer.secho(f"Error: {error}", err=True, fg="red")
 
 
 def document(value: Any) -> None:

@@ -35,7 +35,7 @@ class Commands(TyperGroup):
             endings.tell(error, as_json=as_json)
             raise typer.Exit(endings.code_for(error)) from error
         except KeyboardInterrupt:
-            typer.secho("Interrupted.", err=True)
+            endings.tell(LifeboatError(endings.INTERRUPTION, "Interrupted."), as_json=as_json)
             raise typer.Exit(endings.INTERRUPTED) from None
         except Exception as error:
             _tell_other(error, as_json=as_json)

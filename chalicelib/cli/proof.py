@@ -1,4 +1,4 @@
-"""What the demo claims, read from the embedded AWS itself: nothing missing, nothing twice, nothing of last night touched."""
+"""What the demo claims, read from the embedded AWS itself: nothing missing, nothing twice, last night untouched."""
 
 from __future__ import annotations
 

@@ -76,17 +76,22 @@ def run(
     place = replace(
         place_of(local=local, sandbox=sandbox, region=region, runbooks=runbooks), create_ledger=create_ledger
     )
-    if wish.ask and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError("usage.yes", "There is nobody to ask here, and --local changes your AWS: say --yes.")
+    if wish.ask:
+        must_be_asked()
     with Progress() as progress, world(place, journal=progress.timed_by) as services:
         found = carried_out(services, wish, progress)
+    told(found, as_json=as_json)
+    raise typer.Exit(endings.code_of(found))
+
+
+def told(found: RunRecord, *, as_json: bool) -> None:
+    """Print a record, as JSON or for people."""
     if as_json:
         endings.document(found.model_dump(mode="json"))
-    else:
-        from chalicelib.cli.show import show_record
+        return
+    from chalicelib.cli.show import show_record
 
-        show_record(found)
-    raise typer.Exit(endings.code_of(found))
+    show_record(found)
 
 
 def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord:
@@ -95,9 +100,8 @@ def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord
     Raises:
         InputError: the runbook or its inputs are wrong.
         RefusedError: the key names a run with other inputs, or another process drives the run.
-        KeyboardInterrupt: as it came, after the run was let go; it was said how to continue.
+        LifeboatError: it was interrupted and let go (`run.interrupted`); it says how to continue.
     """
-    from chalicelib.cli.record import record
     from chalicelib.domain.run import run_id_for
     from chalicelib.domain.template import check_inputs
     from chalicelib.engine.local import hold
@@ -113,7 +117,7 @@ def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord
     started = services.starter.start(runbook, cause_of(runbook.name, key, wish.given, now), inputs)
     _say_how(progress, started.run, started.how)
     held = hold(started.run, services.starter, new=started.how == "new")
-    return record(services, _driven(services, held, progress, key))
+    return driven(services, held, progress)
 
 
 def cause_of(runbook: str, key: str, given: Mapping[str, str], now: datetime) -> RunCause:
@@ -125,16 +129,27 @@ def cause_of(runbook: str, key: str, given: Mapping[str, str], now: datetime) ->
     return RunCause(kind=cause.kind, key=cause.key, occurred_at=cause.occurred_at, summary=cause.summary)
 
 
-def _driven(services: Services, held: Run, progress: Progress, key: str) -> Run:
+def driven(services: Services, run: Run, progress: Progress) -> RunRecord:
+    """Drive a held run to its end in this process, and return its record.
+
+    Raises:
+        LifeboatError: it was interrupted and let go (`run.interrupted`), or could not be driven; it can be continued.
+    """
+    from chalicelib.cli.record import record
     from chalicelib.engine.local import drive
 
     try:
-        return drive(services.engine, held)
+        return record(services, drive(services.engine, run))
     except KeyboardInterrupt:
-        progress.say(f"Interrupted. What AWS works on goes on. To continue: the same command with --key {key}")
-        raise
+        raise LifeboatError(
+            endings.INTERRUPTION,
+            f"Interrupted. What AWS works on goes on. To continue: the same command with --key {run.key}, "
+            f"or `lifeboat runs continue {run.run_id}`.",
+            run_id=run.run_id,
+            key=run.key,
+        ) from None
     except LifeboatError:
-        progress.say(f"The run is not lost. To continue: the same command with --key {key}")
+        progress.say(f"The run is not lost. To continue: `lifeboat runs continue {run.run_id}`.")
         raise
 
 
@@ -145,6 +160,16 @@ def _say_how(progress: Progress, run: Run, how: str) -> None:
         progress.say(f"Run {run.run_id} of this key has ended before; nothing is done again.")
     else:
         progress.say(f"Continuing run {run.run_id}, key {run.key}")
+
+
+def must_be_asked() -> None:
+    """Make sure that there is a person to ask.
+
+    Raises:
+        InputError: there is no terminal (`usage.yes`).
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError("usage.yes", "There is nobody to ask here, and --local changes your AWS: say --yes.")
 
 
 def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) -> None:
@@ -160,7 +185,7 @@ def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) ->
         if code_of(found):
             question = "Not all of it would succeed. Carry it out all the same?"
     if not typer.confirm(question, default=False, err=True):
-        typer.echo("Nothing was done.", err=True)
+        typer.echo("Nothing was started.", err=True)
         raise typer.Exit(endings.REFUSED)
 
 

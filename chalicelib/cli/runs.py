@@ -1,4 +1,4 @@
-"""`lifeboat runs`: what runs there are, what became of them, and the two ways to intervene."""
+"""`lifeboat runs`: what runs there are, what became of them, and how to intervene."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chalicelib.cli import endings
-from chalicelib.cli.options import Json, Local, RegionOption, Sandboxed, place_of
+from chalicelib.cli.options import Json, Local, RegionOption, Sandboxed, Yes, place_of
+from chalicelib.cli.run import driven, must_be_asked, told
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ Which = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded with the run.", show_default=False)]
 
-group = typer.Typer(help="List, show, stop and release runs.", no_args_is_help=True)
+group = typer.Typer(help="List, show, stop, continue and release runs.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -63,12 +64,38 @@ def show(
 
     with _opened(local=local, sandbox=sandbox, region=region) as services:
         found = record(services, find_run(services, which))
-    if as_json:
-        endings.document(found.model_dump(mode="json"))
-        return
-    from chalicelib.cli.show import show_record
+    told(found, as_json=as_json)
 
-    show_record(found)
+
+@group.command("continue")
+def continue_(
+    which: Which,
+    local: Local = False,
+    sandbox: Sandboxed = False,
+    region: RegionOption = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with an interrupted or stopped run in this process, with the runbook and inputs it was started with."""
+    from chalicelib.cli.progress import Progress
+    from chalicelib.cli.record import find_run, record
+    from chalicelib.cli.world import world
+    from chalicelib.engine.local import hold
+
+    place = place_of(local=local, sandbox=sandbox, region=region)
+    if local and not yes:
+        must_be_asked()
+    with Progress() as progress, world(place, journal=progress.timed_by) as services:
+        run = find_run(services, which)
+        if run.ended and run.state.value != "stopped":
+            progress.say(f"Run {run.run_id} has ended; nothing is done again.")
+            found = record(services, run)
+        else:
+            if local and not yes and not typer.confirm(f"Continue run {run.run_id}?", default=False, err=True):
+                raise typer.Exit(endings.REFUSED)
+            found = driven(services, hold(run, services.starter, new=False), progress)
+    told(found, as_json=as_json)
+    raise typer.Exit(endings.code_of(found))
 
 
 @group.command("stop")

@@ -87,16 +87,18 @@ def _show_steps(steps: Sequence[StepRecord], paper: Console) -> None:
 
 def _show_troubles(step: StepRecord, paper: Console) -> None:
     bad = [finding for finding in step.findings if not finding.ok]
-    judged = len(step.findings)
-    if judged:
-        verdict = "[green]all well[/]" if not bad else f"[red]{count_text(len(bad), 'is', 'are')} not well[/]"
-        paper.print(f"[bold]{step.id}[/]: {count_text(judged, 'finding')} shown, {verdict}.")
+    judged = step.counts.planned
+    if step.findings:
+        verdict = "[green]all well[/]" if not bad else f"[red]{count_text(step.counts.failed, 'is', 'are')} not well[/]"
+        paper.print(f"[bold]{step.id}[/]: {count_text(judged, 'finding')}, {verdict}.")
     if step.message and step.state.value != "skipped":
         code = f" \\[{step.code}]" if step.code else ""
         paper.print(f"[bold]{step.id}[/]: {plain(step.message)}{code}")
-    for line in [*map(_failure, step.failures[:SHOWN]), *map(_finding, bad[:SHOWN])]:
+    lines = [*map(_failure, step.failures[:SHOWN]), *map(_finding, bad[:SHOWN])]
+    for line in lines:
         paper.print(f"  [red]x[/] {line}")
-    more = max(0, len(step.failures) - SHOWN) + max(0, len(bad) - SHOWN)
+    listed = len(lines)
+    more = max(0, max(len(step.failures) + len(bad), step.counts.failed) - listed)
     if more:
         paper.print(f"  ... and {more} more; --json has them.")
 
@@ -147,6 +149,8 @@ def _show_next(record: RunRecord, paper: Console) -> None:
     for name, what in record.owes.items():
         paper.print(f"[yellow]still owed:[/] {plain(name)}: {plain(str(what))}")
     if record.state.value == "stopped":
-        paper.print("The run was stopped. The same runbook, inputs and key continue it.")
+        paper.print(f"The run was stopped. To go on: lifeboat runs continue {plain(record.run_id)}")
     elif record.state.value == "running" and not record.holder:
-        paper.print("Nobody drives this run. The same runbook, inputs and key continue it.")
+        paper.print(f"Nobody drives this run. To go on: lifeboat runs continue {plain(record.run_id)}")
+    elif record.state.value == "failed":
+        paper.print("Put right what is named above and run it again with another key; a failed run is not continued.")

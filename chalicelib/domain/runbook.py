@@ -202,7 +202,7 @@ Trigger = Annotated[
     Discriminator(
         _trigger_kind,
         custom_error_type="trigger",
-        custom_error_message="a trigger has one of the keys schedule, alarm or event",
+        custom_error_message="a trigger has exactly one of the keys schedule, alarm and event",
     ),
 ]
 

@@ -83,14 +83,20 @@ class Driver:
         for change, before in asked:
             after = found.get(change.key)
             if after is not None:
-                learn(step, change.key, after, now)
-                step.effects[change.key] = after
+                self._seen(step, change, after, now)
                 if _worth_recording(before, after):
                     moved[change.key] = after
             elif before.state is EffectState.IN_DOUBT and before.at and now - before.at >= settle:
                 del step.effects[change.key]
                 self.journal.note("not there after the settle time", step=row.step_id, change=change.key)
         self._record(memory, row, step, moved)
+
+    @staticmethod
+    def _seen(step: StepMemory, change: Change, effect: Effect, now: datetime) -> None:
+        learn(step, change.key, effect, now)
+        step.effects[change.key] = effect
+        if effect.settled:
+            step.not_before = None  # what has ended made room for what was refused
 
     def _expire(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
         """End what is open when the step's time is up, each by name."""

@@ -7,7 +7,7 @@ only a run can tell (ids, what a check finds) is said to be unknown, never guess
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -159,6 +159,7 @@ class _Planner:
     actions: Actions
     settings: Settings
     now: datetime
+    lost: set[str] = field(default_factory=set)  # steps that cannot be planned
 
     def step(self, phase: str, step: Step, group: int) -> StepPreview:
         """Plan one step, and remember it for those that refer to it."""
@@ -167,9 +168,10 @@ class _Planner:
             return seen.model_copy(update=self._planned(phase, step))
         except LifeboatError as error:
             if error.code == UNRESOLVED:
-                return seen.model_copy(update={"status": "unknown", "message": _not_yet(error)})
+                return seen.model_copy(update={"status": "unknown", "message": self._why_unknown(error)})
             status = "refused" if isinstance(error, RefusedError) else "failed"
             wrong = isinstance(error, InputError)
+            self.lost.add(step.id)
             told = {"status": status, "code": error.code, "message": error.message, "wrong_input": wrong}
             return seen.model_copy(update=told)
 
@@ -207,6 +209,9 @@ class _Planner:
             outputs={name: value for name, value in outputs.items() if value is not None},
         )
 
-
-def _not_yet(error: LifeboatError) -> str:
-    return f"cannot be told before the run: ${{{{ {error.details.get('reference', '')} }}}} is not known yet"
+    def _why_unknown(self, error: LifeboatError) -> str:
+        reference = str(error.details.get("reference", ""))
+        step_id = reference.split(".")[1] if reference.startswith("steps.") else ""
+        if step_id in self.lost:
+            return f"needs what step '{step_id}' makes, which cannot be planned"
+        return f"cannot be told before the run: ${{{{ {reference} }}}} is not known yet"

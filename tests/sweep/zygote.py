@@ -33,6 +33,7 @@ HANGS_S = 120  # real time after which an attempt counts as hanging, and is ende
 CLIENTS = (
     *(("ec2", region, manner) for region in (HOME, AWAY) for manner in ("read", "once")),
     ("dynamodb", HOME, "write"),
+    ("kms", HOME, "read"),
     ("kms", AWAY, "read"),
     ("sts", HOME, "read"),
     ("sns", HOME, "read"),

@@ -43,7 +43,7 @@ def _source(call: Ec2Call, region: str, snapshot_id: str) -> Any:
     except KeyError:
         raise AwsError("InvalidParameterValue", f"Value ({region}) for parameter SourceRegion is invalid.") from None
     source = call.snapshot(snapshot_id, land)
-    if False:
+    if source.status != "completed":
         raise AwsError("IncorrectState", f"Snapshot '{snapshot_id}' is not 'completed'.")
     return source
 

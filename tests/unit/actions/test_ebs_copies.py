@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.actions.base import StepContext
 from chalicelib.actions.ebs_copies import CopySnapshots, CopySnapshotsInput
+from chalicelib.actions.ebs_points import items_of
 from chalicelib.actions.ebs_snapshots import CreateSnapshots, CreateSnapshotsInput
 from chalicelib.domain.change import Effect, EffectState, Plan
 from chalicelib.domain.manifest import parse
@@ -120,7 +121,7 @@ def test_a_volume_that_was_left_out_of_its_set_has_nothing_to_copy(world: World)
     plan = ACTION.plan(given(items_from(made, effects)), context(world))
     key, effect = next(iter(effects.items()))
     lost = plan.changes[0].targets[0]
-    known = {name: facts for name, facts in dict(effect.facts["items"]).items() if name != lost}  # type: ignore[call-overload]
+    known = {name: facts for name, facts in items_of(effect).items() if name != lost}
     short = effect.model_copy(update={"facts": {**effect.facts, "items": known}})
     waiting = plan.changes[0].model_copy(update={"params": {**plan.changes[0].params, "snapshot_id": None}})
     with pytest.raises(ActionError) as caught:

@@ -147,10 +147,18 @@ def test_a_runbook_that_is_not_valid_is_told_about_and_does_not_stop_the_others(
 
 def test_a_runbook_with_required_inputs_cannot_be_triggered_and_it_says_which(office: Office) -> None:
     office.keep("restore", when=[ALARM], inputs={"zone": {"type": "string"}})
-    said = office.take_in(alarm())["runs"][0]
-    assert (said["outcome"], said["code"]) == ("refused", "input.invalid")
-    assert "'zone'" in said["why"]
+    assert office.take_in(alarm())["outcome"] == "unmatched"
+    assert "zone" in office.lab.heard.said("runbook ignored")[0]["why"]
     assert office.executions() == []
+
+
+def test_the_same_cause_after_a_changed_default_is_refused_and_the_first_run_stands(office: Office) -> None:
+    office.keep("restore", when=[ALARM], inputs={"zone": {"type": "string", "default": "a"}})
+    office.take_in(alarm())
+    office.keep("restore", when=[ALARM], inputs={"zone": {"type": "string", "default": "b"}})
+    said = office.take_in(alarm())["runs"][0]
+    assert (said["outcome"], said["code"]) == ("refused", "run.key_reused")
+    assert "zone" in said["why"]
 
 
 def test_an_event_that_no_runbook_is_for_starts_nothing(office: Office) -> None:
