@@ -5,7 +5,7 @@ The ledger is real (moto's DynamoDB); only what steps do is made up, so that eng
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -24,13 +24,14 @@ class FakeClock:
 
     def __init__(self, start: datetime = START) -> None:
         self.time = start
-        self.slept: list[float] = []
+        self.on_sleep: Callable[[], None] | None = None
 
     def now(self) -> datetime:
         return self.time
 
     def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        if self.on_sleep:
+            self.on_sleep()
         self.time += timedelta(seconds=seconds)
 
 
@@ -139,9 +140,7 @@ class MakeThings(Action[ThingsGiven]):
             return effect.moved(EffectState.FAILED, now, code="toy.broke", message=f"{change.key} broke", **update)
         return effect.moved(EffectState.DONE, now, **update)
 
-    def review(
-        self, changes: Sequence[Change], needs: Mapping[str, Effect], ctx: StepContext
-    ) -> Mapping[str, Review]:
+    def review(self, changes: Sequence[Change], needs: Mapping[str, Effect], ctx: StepContext) -> Mapping[str, Review]:
         return {c.key: self.world.reviews[c.key] for c in changes if c.key in self.world.reviews}
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
@@ -164,9 +163,7 @@ class MakeThings(Action[ThingsGiven]):
     def window(self, limits: Limits) -> int | None:
         return self.window_size
 
-    def outputs(
-        self, given: ThingsGiven, made: Sequence[tuple[Change, Effect]], ctx: StepContext
-    ) -> dict[str, Any]:
+    def outputs(self, given: ThingsGiven, made: Sequence[tuple[Change, Effect]], ctx: StepContext) -> dict[str, Any]:
         return {"total": len(made)}
 
 

@@ -68,11 +68,11 @@ class Engine:
             return Tick(0, ended=True, state=run.state.value, generation=run.generation)
         if run.generation != generation:
             return self._handed_over_before(run, generation)
-        memory = recall(self.ledger, run, self._memory.get(run_id))
-        self._memory[run_id] = memory
-        if self._slice(memory):
-            return self._finish(memory)
-        return self._pause(memory)
+        memory = recall(self.ledger, run, self._memory.pop(run_id, None))
+        tick = self._finish(memory) if self._slice(memory) else self._pause(memory)
+        if not tick.ended:
+            self._memory[run_id] = memory  # kept only after a slice that was recorded whole: else the ledger knows more
+        return tick
 
     def _loaded(self, run_id: str) -> Run:
         run = self.ledger.load(run_id)
@@ -178,7 +178,6 @@ class Engine:
             }
         )
         memory.run = self.ledger.finish(ended)
-        self._memory.pop(run.run_id, None)
         self.journal.note("run ended", run_id=run.run_id, runbook=run.runbook, outcome=state.value)
         self.journal.progress(memory.run, list(rows.values()))
         return Tick(0, ended=True, state=state.value, generation=run.generation)

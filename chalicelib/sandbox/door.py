@@ -43,7 +43,7 @@ class Door:
         sky.clock.advance(sky.settings.latency_s)
         number = sky.books.number(target.service, target.operation, target.region)
         kill = self._kill_due(request)
-        if kill == "never":
+        if kill == "before":
             self._kill(request, target, kill)
             return None
         refused = refuse(sky, request, target, number)

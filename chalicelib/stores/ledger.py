@@ -18,6 +18,8 @@ from chalicelib.stores import rows
 from chalicelib.stores.claims import Claims
 from chalicelib.stores.table import ConditionError
 
+JOIN_TRIES = 10
+JOINED = 100  # most causes kept of a run that many join, e.g. a flapping alarm's; the newest stay
 MINE = "{generation} = :generation AND {run_state} = :running"
 
 
@@ -152,12 +154,22 @@ class DynamoLedger(Claims):
 
     def join(self, run_id: str, cause: RunCause) -> None:
         """Record that a further cause joined a run. The same cause twice is recorded once."""
-        row = self.table.get(rows.run_key(run_id), "RUN")
-        if row is None:
-            raise StoreError("store.no_run", f"Run '{run_id}' is not in the ledger.")
-        text, joined = cause.model_dump_json(), list(row.get("joined", []))
-        if text not in joined:
-            self.table.update(row["pk"], "RUN", {"joined": [*joined, text]})
+        text = cause.model_dump_json()
+        for _ in range(JOIN_TRIES):
+            row = self.table.get(rows.run_key(run_id), "RUN")
+            if row is None:
+                raise StoreError("store.no_run", f"Run '{run_id}' is not in the ledger.")
+            joined = list(row.get("joined", []))
+            if text in joined:
+                return
+            unchanged = "{joined} = :seen" if joined else "attribute_not_exists({joined})"
+            known = {"seen": joined} if joined else {}
+            try:
+                self.table.update(row["pk"], "RUN", {"joined": [*joined, text][-JOINED:]}, when=unchanged, **known)
+            except ConditionError:
+                continue  # another cause joined at the same moment
+            return
+        raise StoreError("store.busy", f"Too many causes join run '{run_id}' at once; deliver this one again.")
 
     def list_runs(self, *, limit: int, runbook: str | None = None, running: bool = False) -> list[Run]:
         """Return the newest runs first, at most `limit`."""

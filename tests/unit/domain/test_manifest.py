@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.manifest import CHUNK, Manifest, VolumeFacts, parse
@@ -39,15 +39,17 @@ MANIFESTS = st.builds(
     Manifest,
     instance_id=st.none() | st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True),
     zone_id=st.text(max_size=20),
-    volumes=st.lists(volumes(), max_size=40).map(tuple),
+    volumes=st.lists(volumes(), max_size=12).map(tuple),
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(MANIFESTS)
 def test_what_is_written_is_read_back(manifest: Manifest) -> None:
     assert parse(manifest.text()) == manifest
 
 
+@settings(deadline=None, max_examples=50)
 @given(MANIFESTS)
 def test_chunks_fit_into_tags_and_join_to_the_text(manifest: Manifest) -> None:
     chunks = manifest.chunks()

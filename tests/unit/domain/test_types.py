@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -69,6 +69,7 @@ def test_durations_are_written_for_people(seconds: float, text: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == text
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1, max_value=10**7))
 def test_a_duration_survives_json(seconds: int) -> None:
     adapter: TypeAdapter[timedelta] = TypeAdapter(Duration)
@@ -78,6 +79,17 @@ def test_a_duration_survives_json(seconds: int) -> None:
 
 def test_a_duration_may_be_given_as_a_duration() -> None:
     assert TypeAdapter(Duration).validate_python(timedelta(hours=1)) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("value", [30, None, 1.5])
+def test_a_duration_without_a_unit_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="with its unit"):
+        TypeAdapter(Duration).validate_python(value)
+
+
+def test_a_duration_that_no_clock_could_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        parse_duration("99999999999d")
 
 
 def test_a_strict_value_does_not_change_and_takes_no_unknown_keys() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 from moto import mock_aws
@@ -9,7 +10,7 @@ from moto import mock_aws
 from chalicelib.actions.base import Review
 from chalicelib.domain.run import RunState, StepState
 from chalicelib.engine.local import drive, hold
-from chalicelib.errors import ActionError, ErrorKind
+from chalicelib.errors import ActionError, ErrorKind, StoreError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench, make_bench
 
@@ -171,10 +172,8 @@ def test_another_engine_goes_on_where_the_first_was_killed(bench: Bench) -> None
         raise SystemExit
 
     bench.services.ledger.record = die  # type: ignore[method-assign]
-    try:
+    with contextlib.suppress(SystemExit):
         drive(bench.services.engine, run)
-    except SystemExit:
-        pass
     bench.services.ledger.record = real  # type: ignore[method-assign]
     assert bench.world.names() == ["a"]
     bench.clock.sleep(10_000)
@@ -185,3 +184,20 @@ def test_another_engine_goes_on_where_the_first_was_killed(bench: Bench) -> None
     assert ended.state is RunState.SUCCEEDED
     assert sorted(bench.world.names()) == ["a", "b", "c"]
     assert second.rows(ended)["things"].counts.adopted == 1
+
+
+def test_an_effect_whose_record_was_lost_is_looked_for_and_not_made_again(bench: Bench) -> None:
+    """The ledger is away right after the effect; the same engine goes on, then another one does."""
+    real, broken = bench.services.ledger.record, [True]
+
+    def away_once(*args: object, **more: object) -> None:
+        if broken.pop() if broken else False:
+            raise StoreError("store.unavailable", "away")
+        real(*args, **more)  # type: ignore[arg-type]
+
+    bench.services.ledger.record = away_once  # type: ignore[method-assign]
+    run = bench.start()
+    ended = drive(bench.services.engine, run)
+    assert ended.state is RunState.SUCCEEDED
+    assert bench.world.applied == ["a", "b", "c"]
+    assert bench.rows(ended)["things"].counts.adopted == 1

@@ -102,13 +102,10 @@ def test_an_interrupted_run_can_be_continued_at_once_with_its_key(bench: Bench) 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    def press(_: float) -> None:
-        interrupt()
-
-    sleep, bench.clock.sleep = bench.clock.sleep, press  # type: ignore[method-assign]
+    bench.clock.on_sleep = interrupt
     with pytest.raises(KeyboardInterrupt):
         drive(bench.services.engine, run)
-    bench.clock.sleep = sleep  # type: ignore[method-assign]
+    bench.clock.on_sleep = None
     held = held_by(bench, run, "local:elsewhere:0:1")
     assert held.beat_until is None
     ended = drive(bench.services.engine, hold(held, bench.services.starter, new=False))
@@ -137,7 +134,8 @@ def test_a_ledger_that_stays_away_ends_the_loop_and_the_run_can_be_continued(ben
     def away(_: str) -> Any:
         raise StoreError("store.unavailable", "away")
 
-    real, bench.services.ledger.steps = bench.services.ledger.steps, away  # type: ignore[method-assign]
+    real = bench.services.ledger.steps
+    bench.services.ledger.steps = away  # type: ignore[method-assign]
     with pytest.raises(StoreError):
         drive(bench.services.engine, run)
     bench.services.ledger.steps = real  # type: ignore[method-assign]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.run import RunCause, RunState
@@ -11,10 +13,10 @@ from chalicelib.errors import RefusedError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench
 
-COOL = {"guard": {"regions": ["us-east-1"], "cooldown": "30m"}}
+COOL: dict[str, Any] = {"guard": {"regions": ["us-east-1"], "cooldown": "30m"}}
 
 
-def fire(bench: Bench, key: str, kind: str = "alarm", too_old: str | None = None, **book: object) -> Started:
+def fire(bench: Bench, key: str, kind: str = "alarm", too_old: str | None = None, **book: Any) -> Started:
     runbook = Runbook.model_validate(toy_runbook(**book))
     cause = RunCause(kind=kind, key=key, occurred_at=bench.clock.now(), summary=f"{kind} {key}")
     return bench.services.starter.start(runbook, cause, {}, too_old=too_old)

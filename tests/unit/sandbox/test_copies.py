@@ -76,6 +76,18 @@ def test_a_bad_key_is_accepted_and_fails_the_copy_afterwards(world: World, key: 
     assert world.control.events()[-1]["event"]["detail"]["result"] == "failed"
 
 
+def test_the_arn_of_a_key_in_another_region_is_a_bad_key_even_if_a_replica_is_here(world: World) -> None:
+    home = world.client("kms").create_key(MultiRegion=True)["KeyMetadata"]
+    replica = world.client("kms").replicate_key(KeyId=home["KeyId"], ReplicaRegion="us-west-2")["ReplicaKeyMetadata"]
+    source = world.snapshot()
+    states = []
+    for arn in (home["Arn"], replica["Arn"]):
+        made = copy(world, source, Encrypted=True, KmsKeyId=arn)
+        world.control.advance(7200)
+        states.append(world.look(made, west=True)["State"])
+    assert states == ["error", "completed"]
+
+
 def test_an_encrypted_source_without_a_key_gets_the_default_key_of_the_destination(world: World) -> None:
     made = copy(world, world.snapshot("db-1/sdf"))
     found = world.look(made, west=True)

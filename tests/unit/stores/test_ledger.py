@@ -105,7 +105,9 @@ def test_stopping_a_run_that_is_not_there_is_said(ledger: DynamoLedger) -> None:
 
 
 def test_a_plan_counts_only_with_its_step_row_and_the_first_commit_wins(ledger: DynamoLedger) -> None:
-    row = StepRow(step_id="s", phase="steps", uses="x.y", state=StepState.RUNNING, started_at=START, pages=1, digest="1")
+    row = StepRow(
+        step_id="s", phase="steps", uses="x.y", state=StepState.RUNNING, started_at=START, pages=1, digest="1"
+    )
     assert ledger.commit_plan("r1", row, [[change("a"), change("b")]]) == row
     later = row.model_copy(update={"digest": "2"})
     assert ledger.commit_plan("r1", later, [[change("a"), change("b")]]) == row
@@ -199,3 +201,28 @@ def test_forgotten_steps_are_gone_with_their_effects(ledger: DynamoLedger) -> No
     ledger.forget_steps("r1", ["s"])
     assert ledger.steps("r1") == []
     assert ledger.effects("r1", "s", 0) == {}
+
+
+def test_causes_that_join_at_once_are_all_recorded_and_the_newest_hundred_are_kept(ledger: DynamoLedger) -> None:
+    ledger.create(a_run(), {})
+    real, raced = ledger.table.get, iter([CAUSE.model_copy(update={"key": "other"})])
+
+    def get(pk: str, sk: str) -> object:
+        row = real(pk, sk)
+        for other in raced:
+            ledger.join("r1", other)
+        return row
+
+    ledger.table.get = get  # type: ignore[method-assign, assignment]
+    ledger.join("r1", CAUSE)
+    ledger.join("r1", CAUSE)
+    ledger.table.get = real  # type: ignore[method-assign]
+    run = ledger.load("r1")
+    assert run is not None
+    assert sorted(cause.key for cause in run.joined) == ["k", "other"]
+    for n in range(110):
+        ledger.join("r1", CAUSE.model_copy(update={"key": f"flap-{n}"}))
+    run = ledger.load("r1")
+    assert run is not None
+    assert len(run.joined) == 100
+    assert run.joined[-1].key == "flap-109"

@@ -1,0 +1,74 @@
+"""Who watches the watchman: alarms on what Lifeboat itself must not do, silence before all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.deploy.names import DEAD_LETTERS, ON_SCHEDULE, RUN, TOPIC
+from chalicelib.domain.runbook import Runbook
+from chalicelib.telemetry import NAMESPACE, SERVICE
+
+HAS_TOPIC = "HasAlarmTopic"
+
+
+def alarms(runbooks: Iterable[Runbook]) -> dict[str, Any]:
+    """Return the alarms by logical id. They tell the topic of parameter `AlarmTopicArn`, if it is given."""
+    made = {
+        "AlarmSilence": _alarm(
+            "Lifeboat's sweeper has not run for 15 minutes: schedules may be off, and dead runs stay dead.",
+            "AWS/Lambda",
+            "Invocations",
+            {"FunctionName": {"Ref": ON_SCHEDULE}},
+            below=1,
+        ),
+        "AlarmDeadLetters": _alarm(
+            "An event or an execution could not be delivered; see docs/operations.md on redriving.",
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": {"Fn::GetAtt": [DEAD_LETTERS, "QueueName"]}},
+        ),
+        "AlarmRunErrors": _alarm(
+            "Invocations of the durable function fail; the sweeper restarts the runs.",
+            "AWS/Lambda",
+            "Errors",
+            {"FunctionName": {"Ref": RUN}},
+        ),
+    }
+    for runbook in runbooks:
+        made[f"AlarmFailed{_letters(runbook.name)}"] = _alarm(
+            f"A run of {runbook.name} failed; `lifeboat runs list --runbook {runbook.name}` names it.",
+            NAMESPACE,
+            "RunEnded",
+            {"runbook": runbook.name, "outcome": "failed", "service": SERVICE},
+        )
+    return made
+
+
+def _letters(name: str) -> str:
+    from chalicelib.deploy.names import logical
+
+    return logical(name)
+
+
+def _alarm(
+    description: str, namespace: str, metric: str, dimensions: dict[str, Any], *, below: int | None = None
+) -> dict[str, Any]:
+    """Return an alarm on anything at all within five minutes, or on less than `below` in 15."""
+    silent = below is not None
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmDescription": description,
+            "Namespace": namespace,
+            "MetricName": metric,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            "Statistic": "Sum" if metric != "ApproximateNumberOfMessagesVisible" else "Maximum",
+            "Period": 900 if silent else 300,
+            "EvaluationPeriods": 1,
+            "ComparisonOperator": "LessThanThreshold" if silent else "GreaterThanThreshold",
+            "Threshold": below if below is not None else 0,
+            "TreatMissingData": "breaching" if silent else "notBreaching",
+            "AlarmActions": {"Fn::If": [HAS_TOPIC, [{"Ref": TOPIC}], {"Ref": "AWS::NoValue"}]},
+        },
+    }

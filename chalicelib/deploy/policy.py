@@ -1,0 +1,118 @@
+"""Who may do what: each function's role, no wider than what the packaged runbooks use.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html (durable executions),
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html (EC2's actions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chalicelib.actions.base import Action, Check
+from chalicelib.actions.registry import find
+from chalicelib.deploy.names import DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of
+from chalicelib.domain.runbook import Runbook
+
+Statement = dict[str, Any]
+READS = ("Describe", "List", "Get")
+ANYWHERE = ("sns:", "sts:")  # who is told may be told in any Region; guards are about what is changed
+GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach with a key on behalf of the role
+LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+
+
+def used_actions(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
+    """Return the actions that runbooks use, by name.
+
+    Raises:
+        InputError: one of them does not exist (`action.unknown`).
+    """
+    names = {step.uses for runbook in runbooks for step in runbook.all_steps()}
+    return [find(name) for name in sorted(names)]
+
+
+def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]]:
+    """Return an IAM role for each function, by logical id `<function>Role`, and one for EventBridge Scheduler."""
+    drives = [*ledger_use(), *executes(names), *actions_use(runbooks)]
+    starts = [*ledger_use(), *starts_runs(names)]
+    made = {f"{RUN}Role": lambda_role(names, RUN, drives)}
+    made |= {f"{function}Role": lambda_role(names, function, starts) for function in (ON_EVENT, ON_SCHEDULE)}
+    made["SchedulerRole"] = role("scheduler.amazonaws.com", "fire", [invoke(names, ON_SCHEDULE), dead_letters()])
+    return made
+
+
+def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
+    """Return what the runbooks' actions need: reads anywhere, changes in the home Region and where guards say.
+
+    Resources cannot be named beforehand: what a runbook selects it selects by tag, at the time.
+    """
+    wanted = sorted({permission for action in used_actions(runbooks) for permission in action.permissions})
+    changes = [each for each in wanted if not _reads(each) and not each.startswith(ANYWHERE)]
+    others = [each for each in wanted if each not in changes]
+    guarded: list[Any] = sorted({region for runbook in runbooks for region in runbook.guard.regions})
+    where = {"StringEquals": {"aws:RequestedRegion": [*guarded, {"Ref": "AWS::Region"}]}}
+    for_aws = {**where, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    made = [
+        ("ReadAndTell", others, None),
+        ("ChangeWhereGuarded", [each for each in changes if each != GRANT], where),
+        ("GrantToAws", [each for each in changes if each == GRANT], for_aws),
+    ]
+    return [allow(sid, actions, "*", condition) for sid, actions, condition in made if actions]
+
+
+def ledger_use() -> list[Statement]:
+    """Return what the ledger needs."""
+    return [allow("KeepTheLedger", [f"dynamodb:{action}" for action in LEDGER_ACTIONS], arn_of(LEDGER))]
+
+
+def executes(names: Names) -> list[Statement]:
+    """Return what a durable execution needs: its own checkpoints, and to start its successor."""
+    own = ["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"]
+    return [allow("CheckpointItself", own, names.function_arn(RUN, ":*")), *starts_runs(names)]
+
+
+def starts_runs(names: Names) -> list[Statement]:
+    """Return what it takes to start an execution: the published alias, nothing else."""
+    return [allow("StartRuns", ["lambda:InvokeFunction"], names.function_arn(RUN, f":{names.alias}"))]
+
+
+def invoke(names: Names, function: str) -> Statement:
+    """Allow to invoke a function as it is."""
+    return allow("Invoke", ["lambda:InvokeFunction"], names.function_arn(function))
+
+
+def dead_letters() -> Statement:
+    """Allow to leave what could not be delivered."""
+    return allow("LeaveDeadLetters", ["sqs:SendMessage"], arn_of(DEAD_LETTERS))
+
+
+def allow(sid: str, actions: Sequence[str], resource: Any, condition: Mapping[str, Any] | None = None) -> Statement:
+    """Return one statement."""
+    made: Statement = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resource}
+    return {**made, "Condition": dict(condition)} if condition else made
+
+
+def lambda_role(names: Names, function: str, statements: Sequence[Statement]) -> dict[str, Any]:
+    """Return a function's role: its statements, its own logs, traces and dead letters."""
+    logs = allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], names.log_arn(function))
+    traces = allow("Trace", ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")
+    return role("lambda.amazonaws.com", "work", [*statements, dead_letters(), logs, traces])
+
+
+def role(service: str, name: str, statements: Sequence[Statement]) -> dict[str, Any]:
+    """Return a role that a service assumes, in this account only for Scheduler (against a confused deputy)."""
+    trust: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if service.startswith("scheduler"):
+        trust["Condition"] = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "Policies": [{"PolicyName": name, "PolicyDocument": document}],
+        },
+    }
+
+
+def _reads(permission: str) -> bool:
+    return permission.partition(":")[2].startswith(READS)

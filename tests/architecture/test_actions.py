@@ -1,0 +1,53 @@
+"""Every action says what it needs and does, is documented, and is used."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from chalicelib.actions.base import Action
+from chalicelib.actions.registry import ACTIONS
+from tests.architecture.house import ROOT, tests, text_of
+
+every_action = pytest.mark.parametrize("name", sorted(ACTIONS))
+
+
+@every_action
+def test_an_action_names_the_permissions_that_it_needs(name: str) -> None:
+    permissions = ACTIONS[name].permissions
+    assert permissions
+    assert [each for each in permissions if each.count(":") != 1 or "*" in each] == []
+    assert len(set(permissions)) == len(permissions)
+
+
+@every_action
+def test_an_action_tells_what_it_does_and_in_which_units(name: str) -> None:
+    words = inspect.cleandoc(type(ACTIONS[name]).__doc__ or "")
+    assert words.splitlines()[0].endswith(".")
+    assert any(unit in words for unit in ("GiB", "seconds", "No quantities")), "say units, or `No quantities`"
+
+
+@every_action
+def test_an_action_tells_which_calls_it_makes(name: str) -> None:
+    assert ACTIONS[name].calls
+
+
+@every_action
+def test_an_action_has_its_chapter(name: str) -> None:
+    assert f"\n## {name}\n" in text_of(ROOT / "docs" / "actions.md")
+
+
+@every_action
+def test_an_action_is_used_by_a_runbook_or_a_test(name: str) -> None:
+    shipped = [text_of(file) for file in sorted((ROOT / "runbooks").glob("*.yaml"))]
+    tried = [text_of(file) for file in tests() if "architecture" not in file.parts]
+    assert any(f"uses: {name}\n" in text for text in shipped) or any(f'"{name}"' in text for text in tried)
+
+
+@every_action
+def test_what_hurts_is_read_again_immediately_before(name: str) -> None:
+    """An action whose name says that it hurts must look at its premise in the same slice."""
+    action = ACTIONS[name]
+    hurts = any(word in name for word in ("delete", "expire", "terminate", "stop", "restore", "rotate", "detach"))
+    assert not (hurts and isinstance(action, Action) and action.review_every_s != 0)

@@ -1,0 +1,64 @@
+"""Every module of the core has tests of its own: the same path under tests/unit, or another one that is named here."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.architecture.house import PACKAGE, ROOT, named, text_of, tests, tree_of
+
+MIRRORED = ("domain", "engine", "stores", "aws", "actions")
+# Tested through the module that owns them. A part of it that moved out keeps the tests of the whole.
+ELSEWHERE = {
+    "actions/ebs_copy_plan.py": ("unit/actions/test_ebs_copies.py", "what ebs.copy_snapshots plans"),
+    "actions/ebs_points.py": ("unit/actions/test_ebs_snapshots.py", "what snapshots and copies both carry"),
+    "actions/ebs_selection.py": ("unit/actions/test_ebs_snapshots.py", "the selector, as the action uses it"),
+    "actions/ebs_watch.py": ("unit/actions/test_ebs_snapshots.py", "what `observe` of both EBS actions is"),
+    "aws/calls.py": ("unit/aws/test_clients.py", "a counter that clients carry"),
+    "engine/advance.py": ("unit/engine/test_run.py", "whole runs, slice by slice"),
+    "engine/flow.py": ("unit/engine/test_run.py", "the order of steps shows in whole runs only"),
+    "engine/looking.py": ("unit/engine/test_driver.py", "when the driver looks next"),
+    "engine/memory.py": ("unit/engine/test_driver.py", "what the driver remembers and recalls"),
+    "engine/scope.py": ("unit/engine/test_run.py", "what references see in whole runs"),
+    "engine/steps.py": ("unit/engine/test_run.py", "the life of steps shows in whole runs"),
+    "stores/claims.py": ("unit/stores/test_ledger.py", "the part of the ledger in which runs meet"),
+    "stores/rows.py": ("unit/stores/test_ledger.py", "how the ledger writes"),
+    "stores/table.py": ("unit/stores/test_ledger.py", "what the ledger speaks to DynamoDB through"),
+    "stores/creation.py": ("unit/stores/test_ledger.py", "makes the ledger's table"),
+}
+NOTHING_TO_TEST = {"engine/ports.py": "protocols only"}
+
+
+def _modules() -> list[str]:
+    files = [file for package in MIRRORED for file in (PACKAGE / package).glob("*.py")]
+    return sorted(file.relative_to(PACKAGE).as_posix() for file in files if file.stem != "__init__")
+
+
+@pytest.mark.parametrize("module", _modules())
+def test_a_module_has_its_tests(module: str) -> None:
+    package, _, name = module.partition("/")
+    own = f"unit/{package}/test_{name}"
+    place = ELSEWHERE[module][0] if module in ELSEWHERE and not (ROOT / "tests" / own).is_file() else own
+    if module not in NOTHING_TO_TEST:
+        assert (ROOT / "tests" / place).is_file(), f"chalicelib/{module} has no tests at tests/{place}"
+
+
+def test_an_exception_is_about_a_module_that_exists() -> None:
+    assert sorted({*ELSEWHERE, *NOTHING_TO_TEST} - set(_modules())) == []
+
+
+def test_a_test_says_something_that_can_be_false() -> None:
+    names = [(file, each.name) for file in tests() for each in ast.walk(tree_of(file)) if isinstance(each, ast.FunctionDef)]
+    short = [f"{named(file)}: {name}" for file, name in names if name.startswith("test_") and name.count("_") < 3]
+    assert short == []
+
+
+def test_no_test_mocks() -> None:
+    here = {"test_mirror.py"}
+    used = [named(file) for file in tests() if file.name not in here and _mocks(text_of(file))]
+    assert used == []
+
+
+def _mocks(text: str) -> bool:
+    return any(word in text for word in ("unittest.mock", "MagicMock", "mocker."))
