@@ -1,1 +1,1 @@
-"""What a night costs: AWS calls, CPU and memory, for fleets of any size, beside the loop that one would write by hand."""
+"""What a night costs: AWS calls, CPU and memory, for any fleet, beside the loop one writes by hand."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,14 +66,16 @@ def night(home: Any, away: Any, clock: VirtualClock, key: str) -> int:
     volumes = [volume["VolumeId"] for page in pages for volume in page["Volumes"]]
     made = []
     for volume in volumes:
-        answer = persistently(lambda volume=volume: home.create_snapshot(VolumeId=volume), clock)
+        answer = persistently(partial(home.create_snapshot, VolumeId=volume), clock)
         made.append(answer["SnapshotId"])
     for snapshot_id in made:
         completed(home, snapshot_id, clock)
     copies = []
     for snapshot_id in made:
-        request = {"SourceRegion": HOME, "SourceSnapshotId": snapshot_id, "Encrypted": True, "KmsKeyId": key}
-        copies.append(persistently(lambda request=request: away.copy_snapshot(**request), clock)["SnapshotId"])
+        copy = partial(
+            away.copy_snapshot, SourceRegion=HOME, SourceSnapshotId=snapshot_id, Encrypted=True, KmsKeyId=key
+        )
+        copies.append(persistently(copy, clock)["SnapshotId"])
     for copy_id in copies:
         completed(away, copy_id, clock)
     return len(copies)

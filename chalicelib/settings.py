@@ -14,7 +14,8 @@ def _default_region() -> str:
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
-def _default_runbooks() -> Path:
+def shipped_runbooks() -> Path:
+    """Return the directory of the runbooks that come with Lifeboat."""
     root = Path(__file__).resolve().parent.parent
     shipped = root / "vendor" / "runbooks"
     return shipped if shipped.is_dir() else root / "runbooks"
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
 
     region: str = Field(default_factory=_default_region, description="The Region that runs belong to.")
     table: str = Field("lifeboat", description="Name of the ledger's DynamoDB table.")
-    runbooks: Path = Field(default_factory=_default_runbooks, description="Directory of the runbooks.")
+    runbooks: Path = Field(default_factory=shipped_runbooks, description="Directory of the runbooks.")
     retry_mode: Literal["adaptive", "standard"] = Field("adaptive", description="botocore retry mode for reads.")
     run_function: str = Field("lifeboat-run:live", description="The durable function's name and published alias.")
     keep_runs_days: int = Field(400, ge=1, description="How long a finished run that owes nothing stays in the ledger.")

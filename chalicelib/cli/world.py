@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SANDBOX_URL = "LIFEBOAT_SANDBOX_URL"
 SANDBOX_REGION = "us-east-1"
-ESTATE = "shop"
 KEYS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
@@ -92,19 +91,20 @@ def sandboxed(
 @contextmanager
 def _running() -> Iterator[Control]:
     """Give the control of a sandbox that is ready to be worked on."""
+    from chalicelib.cli.estate import shop
     from chalicelib.sandbox.client import Control
     from chalicelib.sandbox.process import Sandbox
 
     url = os.environ.get(SANDBOX_URL)
     if not url:
         with Sandbox.start() as box:
-            box.control.estate(ESTATE)
+            shop(box.control)
             yield box.control
         return
     control = Control(url)
     try:
         if not control.witness("ec2", SANDBOX_REGION).describe_volumes(MaxResults=5)["Volumes"]:
-            control.estate(ESTATE)
+            shop(control)
         yield control
     finally:
         control.close()

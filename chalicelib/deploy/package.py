@@ -50,10 +50,7 @@ def package(out: Path, settings: Settings, project: Path = ROOT) -> list[Path]:
         (staged / "merge.json").write_text(json.dumps(merge_template(settings, runbooks), indent=2), encoding="utf-8")
         _chalice(staged)
         out.mkdir(parents=True, exist_ok=True)
-        made = []
-        for name in ("deployment.zip", "sam.yaml"):
-            made.append(Path(shutil.copy2(staged / "out" / name, out / name)))
-    return made
+        return [Path(shutil.copy2(staged / "out" / name, out / name)) for name in ("deployment.zip", "sam.yaml")]
 
 
 def check_python(version: tuple[int, int]) -> None:

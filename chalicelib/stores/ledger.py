@@ -183,8 +183,9 @@ class DynamoLedger(Claims):
 
     def _all_runs(self) -> Iterator[Run]:
         for row in self.table.query(f"RUNS#{self.region}", newest_first=True):
-            run = self.load(row["sk"].split("#", 1)[1])
-            if run:
+            began, run_id = row["sk"].split("#", 1)
+            run = self.load(run_id)
+            if run and run.started_at.isoformat() == began:  # else a start that was cut short, and made again later
                 yield run
 
     def _seize(self, run: Run, state: RunState, holder: str, beat_until: datetime, fence_until: datetime | None) -> Run:

@@ -38,7 +38,7 @@ def sources() -> list[Path]:
     return sorted(file for file in files if "__pycache__" not in file.parts)
 
 
-def tests() -> list[Path]:
+def files_of_tests() -> list[Path]:
     """Return every Python file of the tests."""
     return sorted(file for file in (ROOT / "tests").rglob("*.py") if "__pycache__" not in file.parts)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.actions.base import Action
 from chalicelib.actions.registry import ACTIONS
-from tests.architecture.house import ROOT, tests, text_of
+from tests.architecture.house import ROOT, files_of_tests, text_of
 
 every_action = pytest.mark.parametrize("name", sorted(ACTIONS))
 
@@ -41,7 +41,7 @@ def test_an_action_has_its_chapter(name: str) -> None:
 @every_action
 def test_an_action_is_used_by_a_runbook_or_a_test(name: str) -> None:
     shipped = [text_of(file) for file in sorted((ROOT / "runbooks").glob("*.yaml"))]
-    tried = [text_of(file) for file in tests() if "architecture" not in file.parts]
+    tried = [text_of(file) for file in files_of_tests() if "architecture" not in file.parts]
     assert any(f"uses: {name}\n" in text for text in shipped) or any(f'"{name}"' in text for text in tried)
 
 

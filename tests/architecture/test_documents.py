@@ -28,7 +28,9 @@ def _prose(text: str) -> str:
 
 def _said(text: str) -> list[str]:
     """Return what a document tells people to type: in quotes, and in blocks of shell."""
-    return QUOTED.findall(_prose(text)) + [body for kind, body in FENCE.findall(text) if kind in {"sh", "bash", "console"}]
+    return QUOTED.findall(_prose(text)) + [
+        body for kind, body in FENCE.findall(text) if kind in {"sh", "bash", "console"}
+    ]
 
 
 def _paths(text: str) -> set[str]:
@@ -41,7 +43,7 @@ def _paths(text: str) -> set[str]:
 
 
 def _exists(word: str) -> bool:
-    if "<" in word or word.split("/")[0] in MADE_LATER:
+    if "<" in word or word.split("/", maxsplit=1)[0] in MADE_LATER:
         return True
     bases = (ROOT, ROOT / "chalicelib", ROOT / "docs", ROOT / "tests")
     return any(any(base.glob(word)) if "*" in word else (base / word).exists() for base in bases)

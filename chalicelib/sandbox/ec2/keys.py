@@ -29,7 +29,8 @@ def resolve(land: Land, named: str) -> tuple[str, str | None]:
         return named, NOT_ACCESSIBLE
     if key.key_state != "Enabled":
         return str(key.arn), f"{key.arn} is {'disabled' if key.key_state == 'Disabled' else 'not enabled'}."
-    return str(key.arn), None if key.key_usage == "ENCRYPT_DECRYPT" else NOT_ACCESSIBLE
+    encrypts = (key.key_usage or "ENCRYPT_DECRYPT") == "ENCRYPT_DECRYPT"  # moto leaves the default out
+    return str(key.arn), None if encrypts else NOT_ACCESSIBLE
 
 
 def default_key(land: Land) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from chalicelib.sandbox.client import Control
 from tests.unit.cli.conftest import Lifeboat, snapshots
 
+pytestmark = pytest.mark.usefixtures("box")
 
-def test_a_plan_names_every_change_with_its_reason_and_the_forecast(lifeboat: Lifeboat, box: Control) -> None:
+
+def test_a_plan_names_every_change_with_its_reason_and_the_forecast(lifeboat: Lifeboat) -> None:
     ended = lifeboat("plan", "nightly-backup", "--sandbox")
     assert "One crash-consistent set of" in ended.out
     assert "A copy in us-west-2" in ended.out
@@ -30,7 +34,7 @@ def test_a_plan_changes_nothing_and_works_while_writes_are_refused(
     assert snapshots(box) == []
 
 
-def test_the_document_of_a_plan_sums_up_what_its_steps_say(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_the_document_of_a_plan_sums_up_what_its_steps_say(lifeboat: Lifeboat, books: str) -> None:
     said = lifeboat("plan", "backup", "--sandbox", "--json", "--runbooks", books).document
     steps = {step["id"]: step for step in said["steps"]}
     assert said["changes"] == {"create": len(steps["snapshots"]["changes"])}
@@ -39,13 +43,13 @@ def test_the_document_of_a_plan_sums_up_what_its_steps_say(lifeboat: Lifeboat, b
     assert {call["operation"][:8] for call in said["calls"]} == {"Describe"}
 
 
-def test_a_selector_that_selects_nothing_is_told_and_ends_with_2(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_a_selector_that_selects_nothing_is_told_and_ends_with_2(lifeboat: Lifeboat, books: str) -> None:
     ended = lifeboat("plan", "backup", "--sandbox", "--runbooks", books, "--input", "tier=hourly")
     assert ended.code == 2
     assert "hourly" in ended.out
 
 
-def test_a_plan_that_the_guard_refuses_ends_with_3(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_a_plan_that_the_guard_refuses_ends_with_3(lifeboat: Lifeboat, books: str) -> None:
     ended = lifeboat("plan", "cautious", "--sandbox", "--runbooks", books)
     assert ended.code == 3
     assert "guard.max_targets" in ended.out
@@ -68,7 +72,7 @@ def test_a_local_plan_needs_no_ledger(lifeboat: Lifeboat, box: Control, books: s
     assert box.witness("dynamodb").list_tables()["TableNames"] == []
 
 
-def test_an_unknown_input_ends_with_2_and_says_what_was_meant(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_an_unknown_input_ends_with_2_and_says_what_was_meant(lifeboat: Lifeboat, books: str) -> None:
     ended = lifeboat("plan", "backup", "--sandbox", "--runbooks", books, "--input", "teir=x", "--json")
     assert ended.code == 2
     assert ended.document["error"]["code"] == "input.invalid"

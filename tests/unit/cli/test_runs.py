@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jsonschema
 import pytest
 
@@ -15,24 +17,26 @@ from chalicelib.engine.local import hold
 from chalicelib.sandbox.client import Control
 from tests.unit.cli.conftest import Lifeboat, snapshots
 
+pytestmark = pytest.mark.usefixtures("box")
+
 
 def started(books: str, key: str) -> Run:
-    """Start a run that this process holds and nobody drives on."""
-    from pathlib import Path
-
+    """Start a run that was let go before its first slice."""
     with world(Place(sandbox=True, runbooks=Path(books))) as services:
         book = services.catalog.load("backup")
         cause = cause_of("backup", key, {}, services.clock.now())
-        return hold(services.starter.start(book, cause, check_inputs(book, {})).run, services.starter, new=True)
+        run = hold(services.starter.start(book, cause, check_inputs(book, {})).run, services.starter, new=True)
+        services.ledger.rest(run)
+        return run
 
 
-def test_without_runs_the_list_says_so(lifeboat: Lifeboat, box: Control) -> None:
+def test_without_runs_the_list_says_so(lifeboat: Lifeboat) -> None:
     ended = lifeboat("runs", "list", "--sandbox")
     assert ended.code == 0
     assert "There are no such runs." in ended.out
 
 
-def test_the_list_has_the_newest_first_and_can_be_narrowed(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_the_list_has_the_newest_first_and_can_be_narrowed(lifeboat: Lifeboat, books: str) -> None:
     for key in ("k1", "k2"):
         lifeboat("run", "backup", "--sandbox", "--runbooks", books, "--key", key)
     running = started(books, "k3")
@@ -48,7 +52,7 @@ def test_the_list_has_the_newest_first_and_can_be_narrowed(lifeboat: Lifeboat, b
 
 
 @pytest.mark.parametrize("how", ["id", "beginning", "last part", "key"])
-def test_a_run_is_found_by(lifeboat: Lifeboat, box: Control, books: str, how: str) -> None:
+def test_a_run_is_found_by(lifeboat: Lifeboat, books: str, how: str) -> None:
     run = started(books, "monday")
     text = {
         "id": run.run_id,
@@ -62,22 +66,20 @@ def test_a_run_is_found_by(lifeboat: Lifeboat, box: Control, books: str, how: st
     jsonschema.Draft202012Validator(schema_of(Subject.RUN_RECORD)).validate(ended.document)
 
 
-def test_a_beginning_of_two_runs_is_refused_with_their_names(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_a_beginning_of_two_runs_is_refused_with_their_names(lifeboat: Lifeboat, books: str) -> None:
     runs = [started(books, key) for key in ("k1", "k2")]
     ended = lifeboat("runs", "show", "us-east-1_backup", "--sandbox")
     assert ended.code == 2
     assert all(run.run_id in ended.err for run in runs)
 
 
-def test_an_unknown_run_ends_with_2(lifeboat: Lifeboat, box: Control) -> None:
+def test_an_unknown_run_ends_with_2(lifeboat: Lifeboat) -> None:
     ended = lifeboat("runs", "show", "nothing", "--sandbox", "--json")
     assert ended.code == 2
     assert ended.document["error"]["code"] == "run.unknown"
 
 
-def test_a_run_that_another_process_drives_is_refused_with_3(lifeboat: Lifeboat, box: Control, books: str) -> None:
-    from pathlib import Path
-
+def test_a_run_that_another_process_drives_is_refused_with_3(lifeboat: Lifeboat, books: str) -> None:
     with world(Place(sandbox=True, runbooks=Path(books))) as services:
         run = started(books, "k1")
         stolen = run.model_copy(update={"holder": "local:elsewhere:0:1"})
@@ -108,7 +110,7 @@ def test_a_stopped_run_ends_with_130_makes_nothing_and_can_be_continued(
     assert snapshots(box)
 
 
-def test_stopping_or_continuing_an_ended_run_changes_nothing(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_stopping_or_continuing_an_ended_run_changes_nothing(lifeboat: Lifeboat, books: str) -> None:
     lifeboat("run", "backup", "--sandbox", "--runbooks", books, "--key", "k1")
     said = lifeboat("runs", "stop", "k1", "--reason", "late", "--sandbox", "--json").document
     assert (said["asked"], said["state"]) == (False, "succeeded")
@@ -118,13 +120,13 @@ def test_stopping_or_continuing_an_ended_run_changes_nothing(lifeboat: Lifeboat,
 
 
 @pytest.mark.parametrize("verb", ["stop", "release"])
-def test_a_reason_must_be_given(lifeboat: Lifeboat, box: Control, books: str, verb: str) -> None:
+def test_a_reason_must_be_given(lifeboat: Lifeboat, books: str, verb: str) -> None:
     started(books, "k1")
     assert lifeboat("runs", verb, "k1", "--sandbox").code == 2
     assert lifeboat("runs", verb, "k1", "--sandbox", "--reason", " ").code == 2
     assert lifeboat("runs", "show", "k1", "--sandbox", "--json").document["state"] == "running"
 
 
-def test_releasing_what_holds_nothing_says_so(lifeboat: Lifeboat, box: Control, books: str) -> None:
+def test_releasing_what_holds_nothing_says_so(lifeboat: Lifeboat, books: str) -> None:
     lifeboat("run", "backup", "--sandbox", "--runbooks", books, "--key", "k1")
     assert "held nothing" in lifeboat("runs", "release", "k1", "--reason", "tidy", "--sandbox").out

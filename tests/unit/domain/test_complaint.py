@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from chalicelib.domain.complaint import Problem, problems_of, shown
 from chalicelib.domain.fitting import shape_of
+from chalicelib.domain.runbook import Runbook
 from chalicelib.domain.types import Region
 
 
@@ -134,3 +135,48 @@ def test_what_the_members_of_a_union_say_is_said_once() -> None:
     [problem] = told({"either": "xyz"}, Either)
     assert problem.message == "'xyz' is too long, and 'xyz' is not possible here"
     assert problem.hint == "at most 2 characters or known: abc"
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "message", "hint"),
+    [
+        (
+            {"name": "Not_Kebab"},
+            "name",
+            "'Not_Kebab' is not written as it must be",
+            "words of a-z and 0-9 joined by '-', starting with a letter",
+        ),
+        (
+            {"steps": [{"id": "No!", "uses": "a.b"}]},
+            "steps[0].id",
+            "'No!' is not written as it must be",
+            "words of a-z and 0-9 joined by '_' or '-', starting with a letter",
+        ),
+        ({"steps": []}, "steps", "at least 1 must be here", "write one"),
+        ({"guard": {"regions": ["x"]}}, "guard.regions[0]", "'x' is not a Region", "write for example us-west-2"),
+        (
+            {"when": [{"schedul": "rate(1 day)"}]},
+            "when[0]",
+            "a trigger has exactly one of the keys schedule, alarm and event",
+            "did you mean 'schedule'?",
+        ),
+        (
+            {"when": ["rate(1 day)"]},
+            "when[0]",
+            "a trigger has exactly one of the keys schedule, alarm and event",
+            "",
+        ),
+        (
+            {"steps": [{"parallel": [{"id": "a", "uses": "b"}], "id": "c"}]},
+            "steps[0].id",
+            "there is no key 'id' here",
+            "",
+        ),
+    ],
+)
+def test_mistakes_in_a_runbook_are_said_in_its_own_words(
+    change: dict[str, Any], key: str, message: str, hint: str
+) -> None:
+    smallest = {"version": 1, "name": "x", "guard": {"regions": ["us-east-1"]}, "steps": [{"id": "a", "uses": "b"}]}
+    [problem] = told({**smallest, **change}, Runbook)
+    assert (problem.key, problem.message, problem.hint) == (key, message, hint)

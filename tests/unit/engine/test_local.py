@@ -131,7 +131,7 @@ def test_a_ledger_that_is_away_for_a_while_costs_time_and_nothing_else(bench: Be
 def test_a_ledger_that_stays_away_ends_the_loop_and_the_run_can_be_continued(bench: Bench) -> None:
     run = bench.start()
 
-    def away(_: str) -> Any:
+    def away(run_id: str) -> Any:
         raise StoreError("store.unavailable", "away")
 
     real = bench.services.ledger.steps
