@@ -59,9 +59,12 @@ bench: $(STAMP)
 package: $(STAMP)
 	$(BIN)/python -m chalicelib.deploy.package
 
+# Pins are made under the oldest supported Python, so that one set of them fits all.
 pins: $(STAMP)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make pins needs a venv of Python 3.11: make clean; make pins PYTHON=python3.11" >&2; exit 1; }
 	$(BIN)/pip-compile -q --no-emit-options --strip-extras --no-header --annotation-style=line -o requirements.txt requirements.in
-	$(BIN)/pip-compile -q --no-emit-options --strip-extras --no-header --annotation-style=line -o requirements-dev.txt requirements-dev.in
+	$(BIN)/pip-compile -q --allow-unsafe --no-emit-options --strip-extras --no-header --annotation-style=line -o requirements-dev.txt requirements-dev.in
+	sed -i.bak -e '/^# The following packages/d' -e '/^# pip$$/d' -e '/^# setuptools$$/d' -e '/^$$/d' requirements.txt requirements-dev.txt && rm -f requirements*.bak
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* out build *.egg-info

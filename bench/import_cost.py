@@ -1,6 +1,6 @@
 """What a cold start pays: importing `app`, as a multiple of `import boto3` with one EC2 client.
 
-A ratio, so that it means the same on any machine. Both are timed in fresh processes, by turns, and the medians compared.
+A ratio, so that it means the same on any machine. Both are timed in fresh processes, by turns; medians are compared.
 Exits with 1 above the limit.
 """
 

@@ -1,7 +1,7 @@
 """The one Powertools Logger, Metrics and Tracer, their names, and the journal that speaks through them.
 
 Logs: a fixed sentence plus fields (`run_id runbook step action change region duration_s outcome error_code`). Metrics:
-dimensions runbook, action, outcome; never a run id, which would make a metric of every run.
+dimensions service, runbook, action, outcome; never a run id, which would make a metric of every run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 SERVICE = "lifeboat"
 NAMESPACE = "Lifeboat"
 
+# What is counted, by the sentence that tells it: the metric's name, and the fields that become its dimensions.
+COUNTED = {
+    "run ended": ("RunEnded", ("runbook", "outcome")),
+    "step ended": ("StepEnded", ("action", "outcome")),
+    "event taken in": ("EventTakenIn", ("runbook", "outcome")),
+    "event ignored": ("EventIgnored", ()),
+    "runbook ignored": ("RunbookIgnored", ("runbook",)),
+    "run restarted": ("RunRestarted", ()),
+}
+# What a person should look at some time.
+WARNINGS = frozenset({"event ignored", "runbook ignored", "restart failed", "runs left to people", "could not look"})
+
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 tracer = Tracer(service=SERVICE)
@@ -27,19 +39,22 @@ class LambdaJournal:
 
     def note(self, sentence: str, **fields: Any) -> None:
         """Log one thing, and count what is worth a metric."""
-        logger.info(sentence, extra=fields)
-        if sentence in {"run ended", "step ended"}:
-            self._count(sentence, fields)
+        if sentence in WARNINGS:
+            logger.warning(sentence, extra=fields)
+        else:
+            logger.info(sentence, extra=fields)
+        if sentence in COUNTED:
+            self._count(*COUNTED[sentence], fields)
 
     def progress(self, run: Run, steps: Sequence[StepRow]) -> None:
         """Do nothing: the ledger holds the progress, and logs are for what changed."""
 
     @staticmethod
-    def _count(sentence: str, fields: dict[str, Any]) -> None:
+    def _count(name: str, dimensions: Sequence[str], fields: dict[str, Any]) -> None:
         from aws_lambda_powertools import single_metric
         from aws_lambda_powertools.metrics import MetricUnit
 
-        name, about = ("RunEnded", "runbook") if sentence == "run ended" else ("StepEnded", "action")
         with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
-            metric.add_dimension(name=about, value=str(fields[about]))
-            metric.add_dimension(name="outcome", value=str(fields["outcome"]))
+            metric.add_dimension(name="service", value=SERVICE)  # else it is there only where the environment names it
+            for dimension in dimensions:
+                metric.add_dimension(name=dimension, value=str(fields[dimension]))

@@ -39,7 +39,9 @@ def shop(control: Control) -> dict[str, Any]:
         run = services.starter.start(book, cause, check_inputs(book, {})).run
         ended = drive(services.engine, hold(run, services.starter, new=True))
     if ended.state is not RunState.SUCCEEDED:
-        raise StoreError("sandbox.no_backup", f"Last night's backup of the sandbox ended {ended.state}: {ended.message}")
+        raise StoreError(
+            "sandbox.no_backup", f"Last night's backup of the sandbox ended {ended.state}: {ended.message}"
+        )
     control.advance(REST_S)
     control.reset_calls()
     return estate

@@ -37,13 +37,15 @@ class Place:
         sandbox: True for the embedded AWS.
         region: The Region that runs belong to; None = from the environment.
         runbooks: Directory of the runbooks; None = from the environment, else the shipped ones.
-        create_ledger: Make the ledger's table if there is none; the sandbox's always is.
+        create_ledger: Make the ledger's table if there is none.
+        needs_ledger: False for commands that never look at it; the sandbox has one made for all others.
     """
 
     sandbox: bool
     region: str | None = None
     runbooks: Path | None = None
     create_ledger: bool = False
+    needs_ledger: bool = True
 
 
 def place_of(

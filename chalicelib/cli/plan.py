@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,7 +38,7 @@ def plan(
 
     given = inputs_of(inputs)
     place = place_of(local=local, sandbox=sandbox, region=region, runbooks=runbooks)
-    with world(place) as services:
+    with world(replace(place, needs_ledger=False)) as services:
         found = planned(services, services.catalog.load(name), given)
     if as_json:
         endings.document(found.model_dump(mode="json"))

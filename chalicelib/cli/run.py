@@ -172,6 +172,14 @@ def must_be_asked() -> None:
         raise InputError("usage.yes", "There is nobody to ask here, and --local changes your AWS: say --yes.")
 
 
+def must_agree(question: str) -> None:
+    """Ask on stderr, since stdout is for results, and end the command with 3 unless the answer is yes."""
+    typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        typer.echo("Nothing was started.", err=True)
+        raise typer.Exit(endings.REFUSED)
+
+
 def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) -> None:
     """Show what would be done, and go on only if the person says so."""
     from chalicelib.cli.paper import console
@@ -184,9 +192,7 @@ def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) ->
         show_preview(found, console(stderr=True))
         if code_of(found):
             question = "Not all of it would succeed. Carry it out all the same?"
-    if not typer.confirm(question, default=False, err=True):
-        typer.echo("Nothing was started.", err=True)
-        raise typer.Exit(endings.REFUSED)
+    must_agree(question)
 
 
 def _fresh_key(now: datetime) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from chalicelib.cli import endings
 from chalicelib.cli.options import Json, Local, RegionOption, Sandboxed, Yes, place_of
-from chalicelib.cli.run import driven, must_be_asked, told
+from chalicelib.cli.run import driven, must_agree, must_be_asked, told
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -91,8 +91,8 @@ def continue_(
             progress.say(f"Run {run.run_id} has ended; nothing is done again.")
             found = record(services, run)
         else:
-            if local and not yes and not typer.confirm(f"Continue run {run.run_id}?", default=False, err=True):
-                raise typer.Exit(endings.REFUSED)
+            if local and not yes:
+                must_agree(f"Continue run {run.run_id} ({run.state.value})?")
             found = driven(services, hold(run, services.starter, new=False), progress)
     told(found, as_json=as_json)
     raise typer.Exit(endings.code_of(found))

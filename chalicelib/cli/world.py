@@ -83,7 +83,8 @@ def sandboxed(
             launcher=launcher,
             prepare=lambda session: attach(session, clock),
         )
-        create_table(services.aws, settings.region, settings.table, clock.sleep)
+        if place.needs_ledger:
+            create_table(services.aws, settings.region, settings.table, clock.sleep)
         services.aws.calls.take()  # a run's calls are its own
         yield services
 

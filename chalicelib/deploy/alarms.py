@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.deploy.names import DEAD_LETTERS, ON_SCHEDULE, RUN, TOPIC
+from chalicelib.deploy.names import DEAD_LETTERS, ON_SCHEDULE, RUN, TOPIC, logical
 from chalicelib.domain.runbook import Runbook
 from chalicelib.telemetry import NAMESPACE, SERVICE
 
@@ -36,19 +36,19 @@ def alarms(runbooks: Iterable[Runbook]) -> dict[str, Any]:
         ),
     }
     for runbook in runbooks:
-        made[f"AlarmFailed{_letters(runbook.name)}"] = _alarm(
+        made[logical("alarm-failed", runbook.name)] = _alarm(
             f"A run of {runbook.name} failed; `lifeboat runs list --runbook {runbook.name}` names it.",
             NAMESPACE,
             "RunEnded",
-            {"runbook": runbook.name, "outcome": "failed", "service": SERVICE},
+            {"service": SERVICE, "runbook": runbook.name, "outcome": "failed"},
+        )
+        made[logical("alarm-refused", runbook.name)] = _alarm(
+            f"A trigger of {runbook.name} was refused, so it did not run; the log of the handler says why.",
+            NAMESPACE,
+            "EventTakenIn",
+            {"service": SERVICE, "runbook": runbook.name, "outcome": "refused"},
         )
     return made
-
-
-def _letters(name: str) -> str:
-    from chalicelib.deploy.names import logical
-
-    return logical(name)
 
 
 def _alarm(

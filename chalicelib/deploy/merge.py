@@ -41,7 +41,7 @@ def merge_template(settings: Settings, runbooks: Sequence[Runbook]) -> dict[str,
         "Resources": {
             RUN: _run(settings, names),
             ON_EVENT: _taker(settings, names, ON_EVENT, rules(runbooks)),
-            ON_SCHEDULE: _taker(settings, names, ON_SCHEDULE, schedules(runbooks)),
+            ON_SCHEDULE: _taker(settings, names, ON_SCHEDULE, schedules(runbooks, names.stem)),
             LEDGER: ledger(settings),
             DEAD_LETTERS: _dead_letters(),
             f"{DEAD_LETTERS}Policy": _dead_letters_policy(),
@@ -93,6 +93,7 @@ def _run(settings: Settings, names: Names) -> dict[str, Any]:
             **_function(settings, names, RUN),
             "DurableConfig": {"ExecutionTimeout": EXECUTION_TIMEOUT_S, "RetentionPeriodInDays": HISTORY_DAYS},
             "AutoPublishAlias": names.alias,
+            "AutoPublishAliasAllProperties": True,  # a changed setting is a new version too
             "DeadLetterQueue": {"Type": "SQS", "TargetArn": arn_of(DEAD_LETTERS)},
         }
     }

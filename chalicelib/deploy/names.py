@@ -20,6 +20,7 @@ class Names:
     its successor, and its role must be allowed to before the function exists.
     """
 
+    stem: str
     functions: dict[str, str]
     alias: str
     table: str
@@ -40,7 +41,7 @@ class Names:
             )
         stem = name.removesuffix("-run")
         functions = {RUN: name, ON_EVENT: f"{stem}-on-event", ON_SCHEDULE: f"{stem}-on-schedule"}
-        return cls(functions, alias, settings.table)
+        return cls(stem, functions, alias, settings.table)
 
     def function_arn(self, function: str, suffix: str = "") -> dict[str, Any]:
         """Return a function's ARN with e.g. `:live`, without depending on the resource."""
@@ -64,5 +65,6 @@ def arn_of(resource: str) -> dict[str, Any]:
 
 
 def logical(*parts: str) -> str:
-    """Make a logical id: letters and digits only, distinct for distinct runbook names."""
-    return "".join(word[:1].upper() + word[1:] for part in parts for word in part.replace("_", "-").split("-"))
+    """Make a logical id: letters and digits only, distinct for distinct names (of lower-case letters, digits, -, _)."""
+    words = [word for part in parts for word in part.replace("_", "-").split("-")]
+    return "".join(f"N{word}" if word[:1].isdigit() else word[:1].upper() + word[1:] for word in words)

@@ -22,7 +22,12 @@ from chalicelib.stores.catalog import Catalog
 PYTHON = (3, 13)  # Lambda's durable functions run on it, and Chalice packages for the Python that it runs on
 STAGE = "production"
 # Chalice asks for a Region although nothing in the template depends on it.
-CHALICE = "import os; os.environ.setdefault('AWS_DEFAULT_REGION', 'us-east-1'); from chalice.cli import main; main()"
+CHALICE = """
+import os, sys
+from chalice.cli import main
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+sys.exit(main())
+"""
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -48,7 +53,7 @@ def package(out: Path, settings: Settings, project: Path = ROOT) -> list[Path]:
         staged.mkdir()
         stage(project, staged)
         (staged / "merge.json").write_text(json.dumps(merge_template(settings, runbooks), indent=2), encoding="utf-8")
-        _chalice(staged)
+        run_chalice(staged)
         out.mkdir(parents=True, exist_ok=True)
         return [Path(shutil.copy2(staged / "out" / name, out / name)) for name in ("deployment.zip", "sam.yaml")]
 
@@ -68,6 +73,21 @@ def check_python(version: tuple[int, int]) -> None:
         )
 
 
+def run_chalice(staged: Path) -> None:
+    """Run `chalice package` in a staged project; its `out` then holds the zip and the merged template.
+
+    Raises:
+        InputError: Chalice failed (`package.chalice`).
+    """
+    options = ["package", "--stage", STAGE, "--merge-template", "merge.json", "--template-format", "yaml", "out"]
+    done = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
+        [sys.executable, "-c", CHALICE, *options], cwd=staged, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise InputError("package.chalice", f"`chalice package` failed:\n{said}")
+
+
 def main(arguments: list[str]) -> int:
     """Package into the directory that is named, and say what came of it; returns the exit code."""
     if len(arguments) > 1 or any(each.startswith("-") for each in arguments):
@@ -81,16 +101,6 @@ def main(arguments: list[str]) -> int:
     for path in made:
         sys.stdout.write(f"{path}  {path.stat().st_size / 1e6:.1f} MB\n")
     return 0
-
-
-def _chalice(staged: Path) -> None:
-    options = ["package", "--stage", STAGE, "--merge-template", "merge.json", "--template-format", "yaml", "out"]
-    done = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
-        [sys.executable, "-c", CHALICE, *options], cwd=staged, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise InputError("package.chalice", f"`chalice package` failed:\n{said}")
 
 
 if __name__ == "__main__":

@@ -17,18 +17,24 @@ FIRED_AT = "<aws.scheduler.scheduled-time>"  # Scheduler puts the time here at w
 RETRY_FOR_S = 3600  # how long AWS goes on delivering; Lifeboat itself refuses what has become too old by then
 
 
-def schedules(runbooks: Iterable[Runbook]) -> dict[str, Any]:
+def schedules(runbooks: Iterable[Runbook], stem: str) -> dict[str, Any]:
     """Return an event for each schedule trigger, and the sweeper's.
 
     The input names the trigger and the time it was meant for, so that a firing delivered twice is one run. See
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+
+    Args:
+        runbooks: What is deployed.
+        stem: What the names of the schedules start with; they are unique within an account and Region.
     """
-    made = {"Sweep": _schedule(SWEEP_EVERY, "UTC", SWEEP)}
+    made = {"Sweep": _schedule(f"{stem}-sweep", SWEEP_EVERY, "UTC", SWEEP)}
     for runbook in runbooks:
         for index, trigger in enumerate(runbook.when):
             if isinstance(trigger, ScheduleTrigger):
                 firing = {"lifeboat": "schedule", "runbook": runbook.name, "trigger": index, "scheduled_at": FIRED_AT}
-                made[logical("at", runbook.name, str(index))] = _schedule(trigger.schedule, trigger.timezone, firing)
+                name = f"{stem}-{runbook.name}-{index}"
+                event = _schedule(name, trigger.schedule, trigger.timezone, firing)
+                made[logical("at", runbook.name, str(index))] = event
     return made
 
 
@@ -64,10 +70,11 @@ def _alarm_name(pattern: str) -> str | dict[str, str]:
     return {"wildcard": re.sub(r"[*?]+", "*", pattern.replace("\\", "\\\\"))}
 
 
-def _schedule(expression: str, timezone: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _schedule(name: str, expression: str, timezone: str, payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "Type": "ScheduleV2",
         "Properties": {
+            "Name": name,
             "ScheduleExpression": expression,
             "ScheduleExpressionTimezone": timezone,
             "FlexibleTimeWindow": {"Mode": "OFF"},

@@ -79,7 +79,7 @@ def _joined(one: Problem, other: Problem) -> Problem:
     start, _, rest = other.message.partition(" is not ")
     if other.message in one.message:
         message = one.message
-    elif rest and one.message.startswith(f"{start} is not a "):
+    elif rest.startswith("a ") and one.message.startswith(f"{start} is not a "):
         message = f"{one.message.replace(' is not a ', ' is neither a ', 1)} nor {rest}"
     else:
         message = f"{one.message}, and {other.message}"

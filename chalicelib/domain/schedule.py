@@ -149,8 +149,8 @@ def _at(body: str) -> Schedule:
         raise ValueError("a single time is written at(yyyy-mm-ddThh:mm:ss), without a zone: `timezone` says it")
     try:
         return At(datetime.fromisoformat(body))
-    except ValueError as wrong:
-        raise ValueError(f"there is no such time: {wrong}") from None
+    except ValueError:
+        raise ValueError("no calendar or clock has such a time") from None
 
 
 def _cron(body: str) -> Schedule:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.actions.base import Action, Review, StepContext
-from chalicelib.domain.change import IN_FLIGHT, Change, Effect, EffectState, Failure
+from chalicelib.domain.change import IN_FLIGHT, SETTLED, Change, Effect, EffectState, Failure
 from chalicelib.domain.run import Intent, StepRow
 from chalicelib.engine.looking import effective_due, learn, next_look
 from chalicelib.engine.memory import RunMemory, StepMemory
@@ -24,6 +24,7 @@ from chalicelib.settings import Pace
 
 WAVE = 200  # most effects of one intent
 THROTTLES = 3  # so many refusals in a row mean: not now
+BROKEN = SETTLED - {EffectState.DONE}  # ended without a result
 REVIEWED = 200  # most changes read again at once: one filtered describe
 
 
@@ -52,10 +53,11 @@ class Driver:
     def _follow_needs(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
         """End changes whose source ended without a result."""
         ended: dict[str, Effect] = {}
-        for change in step.in_state(EffectState.ABSENT):
+        broken = {f"{name}/{change.key}" for name, one in memory.steps.items() for change in one.in_state(*BROKEN)}
+        for change in step.in_state(EffectState.ABSENT) if broken else ():
             for need in change.after:
-                source = memory.effect(need)
-                if source.settled and source.state is not EffectState.DONE:
+                if need in broken:
+                    source = memory.effect(need)
                     why = source.message or source.state.value
                     ended[change.key] = Effect(
                         state=EffectState.FAILED,
@@ -87,14 +89,14 @@ class Driver:
                 if _worth_recording(before, after):
                     moved[change.key] = after
             elif before.state is EffectState.IN_DOUBT and before.at and now - before.at >= settle:
-                del step.effects[change.key]
+                step.forget(change.key)
                 self.journal.note("not there after the settle time", step=row.step_id, change=change.key)
         self._record(memory, row, step, moved)
 
     @staticmethod
     def _seen(step: StepMemory, change: Change, effect: Effect, now: datetime) -> None:
         learn(step, change.key, effect, now)
-        step.effects[change.key] = effect
+        step.put(change.key, effect)
         if effect.settled:
             step.not_before = None  # what has ended made room for what was refused
 
@@ -162,10 +164,12 @@ class Driver:
         for change in step.in_state(*IN_FLIGHT):
             taken[change.region] += change.weight
         wave: list[Change] = []
+        if window is not None and all(taken[region] >= window for region in step.regions):
+            return wave
         for change in _by_order(step.in_state(EffectState.ABSENT)):
-            if any(memory.effect(need).state is not EffectState.DONE for need in change.after):
-                continue
             if window is not None and taken[change.region] and taken[change.region] + change.weight > window:
+                continue
+            if any(memory.effect(need).state is not EffectState.DONE for need in change.after):
                 continue
             taken[change.region] += change.weight
             wave.append(change)
@@ -287,7 +291,7 @@ class Driver:
                 "refused", step=row.step_id, change=change.key, error_code=error.code, kind=error.kind.value
             )
             if error.kind is ErrorKind.IN_DOUBT:
-                step.effects[change.key] = Effect(state=EffectState.IN_DOUBT, at=at)
+                step.put(change.key, Effect(state=EffectState.IN_DOUBT, at=at))
             elif error.kind is ErrorKind.TERMINAL:
                 failed = Effect(state=EffectState.FAILED, at=self.clock.now(), code=error.code, message=error.message)
                 self._record(memory, row, step, {change.key: failed})
@@ -307,7 +311,7 @@ class Driver:
         pages: dict[int, dict[str, Effect]] = {}
         for key, effect in effects.items():
             pages.setdefault(step.pages[key], {})[key] = effect
-            step.effects[key] = effect
+            step.put(key, effect)
         for number, page in pages.items():
             self.ledger.record(memory.run.run_id, row.step_id, number, page)
 

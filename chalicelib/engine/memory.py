@@ -16,20 +16,26 @@ from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.ports import Ledger
 
 NOTHING = Effect()
+OPEN = tuple(state for state in EffectState if state not in SETTLED)
 
 
 @dataclass
 class StepMemory:
     """The plan and the effects of one step.
 
+    Changes are kept by the state of their effect too: most questions are about the few in flight of many.
+
     Attributes:
         pages: Which page each change is on.
+        regions: Where the changes are made.
+        effects: What is known, by key; written with `put` and `forget` only.
         scale: How much longer effects take than forecast, learned from those that are done.
         not_before: When effects may be tried again after AWS said not yet.
     """
 
     changes: dict[str, Change] = field(default_factory=dict)
     pages: dict[str, int] = field(default_factory=dict)
+    regions: set[str] = field(default_factory=set)
     effects: dict[str, Effect] = field(default_factory=dict)
     sent: dict[str, datetime] = field(default_factory=dict)
     forecast_s: dict[str, float] = field(default_factory=dict)
@@ -37,6 +43,19 @@ class StepMemory:
     scale: float = 1.0
     not_before: datetime | None = None
     patience: int = 0
+    _by_state: dict[EffectState, dict[str, Change]] = field(default_factory=lambda: {s: {} for s in EffectState})
+
+    def put(self, key: str, effect: Effect) -> None:
+        """Remember what is known of a change of the plan now."""
+        before = self.effect(key).state
+        self.effects[key] = effect
+        if before is not effect.state:
+            self._by_state[effect.state][key] = self._by_state[before].pop(key)
+
+    def forget(self, key: str) -> None:
+        """Take a change as not sent: nothing is known of it."""
+        self.put(key, NOTHING)
+        del self.effects[key]
 
     def effect(self, key: str) -> Effect:
         """Return what is known of a change."""
@@ -49,17 +68,17 @@ class StepMemory:
 
     def open(self) -> list[Change]:
         """Return the changes that are not settled."""
-        return [change for key, change in self.changes.items() if self.effect(key).state not in SETTLED]
+        return self.in_state(*OPEN)
 
     def in_state(self, *states: EffectState) -> list[Change]:
-        """Return the changes in one of these states."""
-        return [change for key, change in self.changes.items() if self.effect(key).state in states]
+        """Return the changes in one of these states; in no particular order."""
+        return [change for state in states for change in self._by_state[state].values()]
 
     def doubtful(self, keys: tuple[str, ...], at: datetime) -> None:
         """Take what was about to be sent and has no recorded effect as in doubt since `at`."""
         for key in keys:
             if key in self.changes and key not in self.effects:
-                self.effects[key] = Effect(state=EffectState.IN_DOUBT, at=at)
+                self.put(key, Effect(state=EffectState.IN_DOUBT, at=at))
 
     def intents(self) -> tuple[Intent, ...]:
         """Return what is in doubt, grouped by when it was intended."""
@@ -75,6 +94,8 @@ class StepMemory:
         for change in changes:
             self.changes[change.key] = change
             self.pages[change.key] = number
+            self.regions.add(change.region)
+            self._by_state[self.effect(change.key).state][change.key] = change
 
 
 @dataclass
@@ -107,7 +128,8 @@ def recall(ledger: Ledger, run: Run, known: RunMemory | None) -> RunMemory:
         step = memory.step(row.step_id)
         for number in range(row.pages):
             step.add_page(number, ledger.page(run.run_id, row.step_id, number))
-            step.effects |= ledger.effects(run.run_id, row.step_id, number)
+            for key, effect in ledger.effects(run.run_id, row.step_id, number).items():
+                step.put(key, effect)
         for intent in run.intents.get(row.step_id, ()):
             step.doubtful(intent.keys, intent.at)
     return memory

@@ -167,8 +167,9 @@ class _Planner:
         try:
             return seen.model_copy(update=self._planned(phase, step))
         except LifeboatError as error:
-            if error.code == UNRESOLVED:
-                return seen.model_copy(update={"status": "unknown", "message": self._why_unknown(error)})
+            why = self._why_unknown(step.id, error) if error.code == UNRESOLVED else ""
+            if why:
+                return seen.model_copy(update={"status": "unknown", "message": why})
             status = "refused" if isinstance(error, RefusedError) else "failed"
             wrong = isinstance(error, InputError)
             self.lost.add(step.id)
@@ -209,9 +210,14 @@ class _Planner:
             outputs={name: value for name, value in outputs.items() if value is not None},
         )
 
-    def _why_unknown(self, error: LifeboatError) -> str:
+    def _why_unknown(self, step_id: str, error: LifeboatError) -> str:
+        """Say why a reference has no value yet; "" when it will have none in the run either."""
         reference = str(error.details.get("reference", ""))
-        step_id = reference.split(".")[1] if reference.startswith("steps.") else ""
-        if step_id in self.lost:
-            return f"needs what step '{step_id}' makes, which cannot be planned"
+        source = reference.split(".")[1] if reference.startswith("steps.") else ""
+        row = self.memory.rows.get(source)
+        if not source or (row and row.state is StepState.SKIPPED):
+            return ""
+        if source in self.lost:
+            self.lost.add(step_id)
+            return f"needs what step '{source}' makes, which cannot be planned"
         return f"cannot be told before the run: ${{{{ {reference} }}}} is not known yet"

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import botocore.endpoint
 import botocore.session
+import botocore.waiter
 from botocore.loaders import Loader, create_loader
 
 TIMEOUT_S = 120.0  # real time; estates for scale take a while
@@ -167,9 +168,9 @@ class VirtualClock:
 
 
 def attach(session: botocore.session.Session, clock: VirtualClock) -> None:
-    """Make every client of a session share the sandbox's time, and make botocore's retries wait in it.
+    """Make every client of a session share the sandbox's time, and make botocore's retries and waiters wait in it.
 
-    botocore keeps its sleep in a module, so the waits of all sessions of this process become virtual.
+    botocore keeps its sleep in modules, so the waits of all sessions of this process become virtual.
 
     Args:
         session: A botocore session, before its clients are made (`boto3.Session()._session` is one).
@@ -190,8 +191,10 @@ def attach(session: botocore.session.Session, clock: VirtualClock) -> None:
 
     session.register("before-send", tell)
     session.register("response-received", hear)
-    retries: Any = botocore.endpoint
-    retries.time = SimpleNamespace(sleep=clock.sleep, time=_real_time)
+    waits = SimpleNamespace(sleep=clock.sleep, time=_real_time)
+    modules: tuple[Any, ...] = (botocore.endpoint, botocore.waiter)
+    for module in modules:
+        module.time = waits
 
 
 def witness(url: str, service: str, region: str = "us-east-1") -> Any:

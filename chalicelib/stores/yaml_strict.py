@@ -87,7 +87,7 @@ def read(data: bytes | str) -> Document:
         document.faults.append(Fault((1, 1), (), f"the file has {len(raw)} bytes; at most {MAX_BYTES} are read"))
         return document
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         place = (raw.count(b"\n", 0, error.start) + 1, error.start - raw.rfind(b"\n", 0, error.start))
         document.faults.append(Fault(place, (), "the file is not UTF-8 text", "save it as UTF-8"))

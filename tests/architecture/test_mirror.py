@@ -23,9 +23,6 @@ ELSEWHERE = {
     "stores/creation.py": ("unit/stores/test_ledger.py", "makes the ledger's table"),
 }
 NOTHING_TO_TEST = {"engine/ports.py": "protocols only", "engine/clock.py": "the machine's clock; tests have another"}
-    "engine/ports.py": "protocols only",
-    "engine/clock.py": "the machine's own clock; every test has another one",
-}
 
 
 def _modules() -> list[str]:

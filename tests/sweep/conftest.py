@@ -23,6 +23,8 @@ def pytest_report_header() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was swept, also when all went well."""
     reports = [report for some in terminalreporter.stats.values() for report in some if hasattr(report, "sections")]
-    said = [text.strip() for report in reports for name, text in report.sections if "swept" in text and "stdout" in name]
+    said = [
+        text.strip() for report in reports for name, text in report.sections if "swept" in text and "stdout" in name
+    ]
     for line in sorted({line for text in said for line in text.splitlines() if line.startswith("swept")}):
         terminalreporter.write_line(line)

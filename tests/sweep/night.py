@@ -1,4 +1,4 @@
-"""Nights on the small estate: last night, made once by the runbook itself; and tonight, on a fork, as rough as it gets."""
+"""Nights on the small estate: last night, made once by the runbook itself; and tonight, on a fork of it."""
 
 from __future__ import annotations
 

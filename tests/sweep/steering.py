@@ -23,7 +23,8 @@ class Steering:
         session.register_component("data_loader", models())
         session.register("before-send", self._steer)
 
-    def _steer(self, request: Any, **_: Any) -> None:
+    def _steer(self, **sent: Any) -> None:
+        request = sent["request"]
         request.url = request.url.replace(NOWHERE, self.url, 1)
 
 
@@ -59,7 +60,7 @@ class Truth(Aws):
         self.steering = Steering()
         self._known: dict[tuple[str, str], Any] = {}
 
-    def client(self, service: str, region: str, manner: str = "read") -> Any:  # noqa: ARG002 - a witness may do all
+    def client(self, service: str, region: str, manner: str = "read") -> Any:
         """Return the witness for a service in a Region."""
         key = (service, region)
         if key not in self._known:
@@ -75,5 +76,5 @@ class Truth(Aws):
         return self._known[key]
 
 
-def _as_witness(request: Any, **_: Any) -> None:
-    request.headers["X-Lifeboat-Witness"] = "1"
+def _as_witness(**sent: Any) -> None:
+    sent["request"].headers["X-Lifeboat-Witness"] = "1"

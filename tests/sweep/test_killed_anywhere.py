@@ -1,4 +1,4 @@
-"""The nightly backup is killed at every one of its AWS calls, ledger calls included, and started again: all is there once.
+"""The nightly backup is killed at each of its AWS calls, the ledger's included, and started again: all is there once.
 
 The engine's process gets SIGKILL right after the call took effect and before its answer, or right before the call.
 """

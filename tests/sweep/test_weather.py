@@ -1,4 +1,4 @@
-"""The nightly backup in a storm: throttled, unanswered, listed late, under a smaller quota than it believes; and killed."""
+"""The nightly backup in storms: throttled, unanswered, listed late, under a quota it does not know of; and killed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def test_a_schedule_delivered_twice_and_late_makes_one_run(nights: Nights, seed:
         fires_at = datetime.fromisoformat(added["next"])
         tonight.control.advance(to=fires_at + timedelta(minutes=15))
         fired = [one["event"] for one in tonight.control.events() if one["target"] == "schedule"]
-        causes = [Cause(event.cause_key, event.occurred_at) for event in (parse(raw, datetime.now(UTC)) for raw in fired)]
+        causes = [
+            Cause(event.cause_key, event.occurred_at) for event in (parse(raw, datetime.now(UTC)) for raw in fired)
+        ]
         assert len(causes) == 2
         for cause in causes:
             tonight.start([cause])

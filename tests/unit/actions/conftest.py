@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.loaders import create_loader
 
 from chalicelib.aws.clients import Aws
 from chalicelib.sandbox.client import VirtualClock, attach
 from chalicelib.sandbox.process import Sandbox
 from chalicelib.settings import Settings
 from tests.unit.actions.world import HOME, World
+
+LOADER = create_loader()  # reads the service models once for all tests: they are what takes time
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +31,11 @@ def world(_prepared: tuple[Sandbox, dict[str, Any]], monkeypatch: pytest.MonkeyP
     control = box.control.fork()
     monkeypatch.setenv("AWS_ENDPOINT_URL", control.url)
     clock = VirtualClock(control.url)
-    aws = Aws(Settings(region=HOME, retry_mode="standard"), prepare=lambda session: attach(session, clock))
+
+    def prepare(session: Any) -> None:
+        session.register_component("data_loader", LOADER)
+        attach(session, clock)
+
+    aws = Aws(Settings(region=HOME, retry_mode="standard"), prepare=prepare)
     yield World(control, clock, aws, estate)
     control.quit()

@@ -67,7 +67,7 @@ LOST = [
     exceptions.ReadTimeoutError(endpoint_url="https://ec2"),
     exceptions.ConnectionClosedError(endpoint_url="https://ec2"),
     exceptions.HTTPClientError(error=ValueError("reset")),
-    exceptions.SSLError(endpoint_url="https://ec2", error="eof"),
+    exceptions.SSLError(endpoint_url="https://ec2", error=ValueError("eof")),
     exceptions.ResponseStreamingError(error=ValueError("short")),
     ResponseParserError("not XML"),
 ]
@@ -98,8 +98,8 @@ def test_what_can_never_work_is_final(wrong: Exception) -> None:
 def test_a_message_names_the_resource_awss_words_and_what_to_do() -> None:
     error = translate(refusal("InvalidVolume.NotFound", said="The volume 'vol-1' does not exist."))
     assert error.message == (
-        "AWS refused CreateSnapshots for vol-1 in us-east-1: InvalidVolume.NotFound: The volume 'vol-1' does not exist. "
-        "It does not exist (any more); take it out of the selection or make it."
+        "AWS refused CreateSnapshots for vol-1 in us-east-1: InvalidVolume.NotFound: The volume 'vol-1' does not "
+        "exist. It does not exist (any more); take it out of the selection or make it."
     )
     assert error.details == {
         "aws_code": "InvalidVolume.NotFound",

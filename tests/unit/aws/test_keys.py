@@ -52,7 +52,7 @@ def test_a_missing_key_is_a_problem_and_a_good_one_is_none(aws: Aws) -> None:
 @pytest.mark.parametrize(("code", "status"), [("AccessDeniedException", 400), ("ThrottlingException", 400)])
 def test_a_denied_key_is_a_problem_and_a_throttled_one_is_asked_again(aws: Aws, code: str, status: int) -> None:
     arn = made(aws)
-    client = aws.kms(REGION)
+    client: Any = aws.kms(REGION)
 
     def answer(**_: Any) -> tuple[Any, dict[str, Any]]:
         error = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from chalicelib.cli.schema import Subject, schema_of
 from chalicelib.sandbox.client import Control
 from chalicelib.sandbox.process import Sandbox
+from chalicelib.stores.creation import table_keys
 from tests.unit.cli.conftest import Ended, Lifeboat, snapshots
 
 pytestmark = pytest.mark.usefixtures("box")
@@ -122,6 +125,38 @@ def test_an_interrupted_run_ends_with_130_and_the_same_key_completes_it(
     assert continued.code == 0
     assert continued.document["generation"] == 2
     assert sorted(each["VolumeId"] for each in snapshots(box)) == sorted(protected(box))
+
+
+def test_a_person_sees_the_plan_and_may_say_no(box: Control, books: str) -> None:
+    os.environ |= {"AWS_ENDPOINT_URL": box.url, "COLUMNS": "100"}
+    make_ledger(box)
+    person, terminal = pty.openpty()
+    command = [*COMMAND, "run", "backup", "--local", "--runbooks", books]
+    process = subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal)
+    os.close(terminal)
+    os.write(person, b"n\n")
+    out, _ = process.communicate(timeout=60)
+    shown = everything_on(person)
+    assert process.returncode == 3
+    assert "One crash-consistent set of" in shown
+    assert "Carry it out?" in shown
+    assert "Nothing was started." in shown
+    assert out == b""
+    assert snapshots(box) == []
+
+
+def make_ledger(box: Control) -> None:
+    box.witness("dynamodb").create_table(TableName="lifeboat", BillingMode="PAY_PER_REQUEST", **table_keys())
+
+
+def everything_on(person: int) -> str:
+    """Read a terminal until nobody writes on it any more."""
+    said = b""
+    with contextlib.suppress(OSError):
+        while more := os.read(person, 65536):
+            said += more
+    os.close(person)
+    return said.decode()
 
 
 def test_a_run_on_an_aws_of_ones_own_makes_its_ledger_when_told_to(lifeboat: Lifeboat, books: str) -> None:

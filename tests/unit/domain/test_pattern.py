@@ -18,6 +18,7 @@ EVENT: dict[str, Any] = {
     "detail": {
         "state": "terminated",
         "size": 300,
+        "huge": 2_000_000_000,
         "ratio": 0.5,
         "none": None,
         "empty": "",
@@ -65,6 +66,7 @@ EVENT: dict[str, Any] = {
         ({"detail": {"gone": [{"anything-but": "x"}]}}, False),
         ({"detail": {"size": [{"numeric": [">", 100, "<=", 300]}]}}, True),
         ({"detail": {"size": [{"numeric": ["<", 300]}]}}, False),
+        ({"detail": {"huge": [{"numeric": [">", 0]}]}}, False),  # beyond what EventBridge compares
         ({"detail": {"ratio": [{"numeric": ["=", 0.5]}]}}, True),
         ({"detail": {"ok": [{"numeric": ["=", 1]}]}}, False),
         ({"detail": {"state": [{"numeric": ["=", 1]}]}}, False),

@@ -120,7 +120,7 @@ def test_the_period_is_the_gap_between_the_next_two_firings() -> None:
         ("rate(0 minutes)", "at least 1"),
         ("rate(5 seconds)", "whole number and minutes, hours or days"),
         ("at(tomorrow)", "yyyy-mm-dd"),
-        ("at(2026-13-01T00:00:00)", "no such time"),
+        ("at(2026-13-01T00:00:00)", "no calendar or clock has"),
         ("cron(0 3 * *)", "this has 4"),
         ("cron(0 3 * * * *)", "exactly one of day-of-month and day-of-week"),
         ("cron(0 3 ? * ? *)", "exactly one of day-of-month and day-of-week"),

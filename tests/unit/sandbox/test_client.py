@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -15,12 +14,11 @@ World = Any  # see conftest.py
 
 
 def test_sleeping_takes_virtual_time_only_and_the_sandbox_follows(world: World) -> None:
-    began, real = world.control.now(), time.perf_counter()
+    began = world.control.now()
     world.clock.sleep(86400)
     assert world.control.now() == began
     world.ec2.describe_volumes()
     assert world.control.now() >= began + timedelta(days=1)
-    assert time.perf_counter() - real < 5
 
 
 def test_an_answer_brings_the_clock_up_to_date(world: World) -> None:
@@ -45,12 +43,19 @@ def test_a_new_clock_starts_at_the_time_of_the_sandbox(world: World) -> None:
 def test_the_waits_between_retries_are_virtual(world: World) -> None:
     world.control.weather(throttle_share=1, latency_s=0)
     world.attempts = 4
-    began, real = world.clock.now(), time.perf_counter()
+    began = world.clock.now()
     with pytest.raises(ClientError, match="RequestLimitExceeded"):
         world.ec2.create_snapshot(VolumeId=world.named("archive"))
     assert world.control.faults()["throttled"] == 4
     assert world.clock.now() > began
-    assert time.perf_counter() - real < 1.5
+
+
+def test_a_waiter_waits_in_virtual_time(world: World) -> None:
+    made = world.truth.create_snapshot(VolumeId=world.named("batch-1/sdf"))["SnapshotId"]
+    world.clock.sleep(30)
+    waiter = world.ec2.get_waiter("snapshot_completed")
+    waiter.wait(SnapshotIds=[made], WaiterConfig={"Delay": 60, "MaxAttempts": 100})
+    assert world.look(made)["State"] == "completed"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def test_a_wrong_key_does_not_hide_a_wrong_reference() -> None:
 @pytest.mark.parametrize(
     ("change", "keys"),
     [
+        (("guard:", "inputs: {A: {type: string, default: x}}\nguard:"), ["inputs.A"]),
         (("guard:", "inputs: {a: {type: regoin}}\nguard:"), ["inputs.a.type"]),
         (("id: notice, uses", "id: Notice!, uses"), ["steps[0].id"]),
         (("id: notice, uses", "id: notice, within: soon, uses"), ["steps[0].within"]),
@@ -125,7 +126,11 @@ def test_a_wrong_key_does_not_hide_a_wrong_reference() -> None:
     ],
 )
 def test_what_may_be_only_a_consequence_is_not_told(change: tuple[str, str], keys: list[str]) -> None:
-    text = GOOD.format(name="x").replace(*change).replace("oncall", '"${{ inputs.a }}"')
+    text = (
+        GOOD.format(name="x")
+        .replace(*change)
+        .replace("oncall", '"${{ inputs.A }}"' if "A:" in change[1] else '"${{ inputs.a }}"')
+    )
     with pytest.raises(InputError) as caught:
         compiled(text, SIGNATURES, file="x.yaml")
     assert [row["key"] for row in problems(caught)] == keys
