@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -159,6 +159,7 @@ def night(
     lifted: bool = False,
     ticks_per_generation: int = 1000,
     seed: int = 1,
+    changes: Mapping[str, Any] | None = None,
 ) -> Night:
     """Back a fleet up in a sandbox of its own, and return what that came to.
 
@@ -170,9 +171,11 @@ def night(
         lifted: True lifts the quotas, in the sandbox and in the engine's settings.
         ticks_per_generation: When a run hands over.
         seed: Of all chance in the sandbox.
+        changes: Of the sandbox's weather, before the night.
     """
     with Sandbox.start(seed=seed, weather=weather) as box:
         estate = box.control.estate("fleet", volumes=volumes, per_instance=per_instance)
+        box.control.weather(**(changes or {}))
         order = Order(url=box.url, ticks_per_generation=ticks_per_generation)
         if lifted:
             box.control.weather(quotas={"copies_per_destination": LIFTED, "pending_per_account": LIFTED})

@@ -1,7 +1,8 @@
-"""The one Powertools Logger, Metrics and Tracer, their names, and the journal that speaks through them.
+"""The one Powertools Logger and Tracer, the names of metrics, and the journal that speaks through them.
 
 Logs: a fixed sentence plus fields (`run_id runbook step action change region duration_s outcome error_code`). Metrics:
-dimensions service, runbook, action, outcome; never a run id, which would make a metric of every run.
+dimensions service, runbook, action, outcome; never a run id, which would make a metric of every run. Each is written
+where it is counted, because a durable execution has no end of an invocation at which to flush.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Tracer
 
 if TYPE_CHECKING:
     from chalicelib.domain.run import Run, StepRow
@@ -30,7 +31,6 @@ COUNTED = {
 WARNINGS = frozenset({"event ignored", "runbook ignored", "restart failed", "runs left to people", "could not look"})
 
 logger = Logger(service=SERVICE)
-metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 tracer = Tracer(service=SERVICE)
 
 

@@ -51,9 +51,9 @@ def _tell_other(error: Exception, *, as_json: bool) -> None:
         return  # click prints the usage on stderr and ends with 2
     if "botocore.exceptions" not in sys.modules:
         return
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    if isinstance(error, BotoCoreError):
+    if isinstance(error, BotoCoreError | ClientError):
         said = LifeboatError(
             "aws.unusable", f"AWS cannot be used from here: {error}. Look at the profile, the Region and the endpoint."
         )

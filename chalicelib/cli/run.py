@@ -109,7 +109,7 @@ def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord
     runbook = services.catalog.load(wish.name)
     inputs = check_inputs(runbook, wish.given)
     now = services.clock.now()
-    key = wish.key or _fresh_key(now)
+    key = wish.key or fresh_key(now)
     services.aws.calls.take()
     known = services.ledger.load(run_id_for(services.settings.region, runbook.name, "run", key))
     if wish.ask and not (known and known.ended and known.state.value != "stopped"):
@@ -195,7 +195,8 @@ def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) ->
     must_agree(question)
 
 
-def _fresh_key(now: datetime) -> str:
+def fresh_key(now: datetime) -> str:
+    """Return a key that no run has, and that tells when it was made."""
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 

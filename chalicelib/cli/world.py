@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.cli.options import Place
+from chalicelib.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
     from chalicelib.engine.ports import Clock, Journal, Launcher
     from chalicelib.sandbox.client import Control
+    from chalicelib.sandbox.process import Sandbox
     from chalicelib.settings import Settings
 
 SANDBOX_URL = "LIFEBOAT_SANDBOX_URL"
@@ -94,21 +97,41 @@ def _running() -> Iterator[Control]:
     """Give the control of a sandbox that is ready to be worked on."""
     from chalicelib.cli.estate import shop
     from chalicelib.sandbox.client import Control
-    from chalicelib.sandbox.process import Sandbox
 
     url = os.environ.get(SANDBOX_URL)
     if not url:
-        with Sandbox.start() as box:
+        with _spawned() as box:
             shop(box.control)
             yield box.control
         return
     control = Control(url)
     try:
+        _must_answer(control)
         if not control.witness("ec2", SANDBOX_REGION).describe_volumes(MaxResults=5)["Volumes"]:
             shop(control)
         yield control
     finally:
         control.close()
+
+
+def _spawned() -> Sandbox:
+    from chalicelib.sandbox.process import Sandbox
+
+    try:
+        return Sandbox.start()
+    except RuntimeError as error:
+        raise StoreError(
+            "sandbox.not_started", f"The sandbox did not start: {error}. It needs what requirements-dev.txt lists."
+        ) from error
+
+
+def _must_answer(control: Control) -> None:
+    try:
+        control.now()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "sandbox.unreachable", f"No sandbox answers at {control.url} ({error}); look at {SANDBOX_URL}."
+        ) from error
 
 
 @contextmanager
@@ -132,8 +155,21 @@ def settings_of(place: Place, **defaults: Any) -> Settings:
     Args:
         place: What the command line says.
         defaults: What this place needs, whatever the environment says; `--region` goes above it.
+
+    Raises:
+        InputError: a setting has a value that it cannot have (`settings.invalid`).
     """
+    from pydantic import ValidationError
+
+    from chalicelib.domain.types import REGION_PATTERN
     from chalicelib.settings import Settings
 
     said = {"region": place.region, "runbooks": place.runbooks}
-    return Settings(**{**defaults, **{name: value for name, value in said.items() if value is not None}})
+    try:
+        made = Settings(**{**defaults, **{name: value for name, value in said.items() if value is not None}})
+    except ValidationError as error:
+        wrong = "; ".join(f"LIFEBOAT_{'__'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise InputError("settings.invalid", f"The environment sets what cannot be: {wrong}.") from error
+    if made.region and not re.match(REGION_PATTERN, made.region):
+        raise InputError("settings.invalid", f"'{made.region}' is not a Region; write for example us-east-1.")
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -70,7 +71,7 @@ class Server:
             return {"url": url, "pid": pid}
         self.listener.close()
         for connection in self.connections:
-            connection.close()
+            os.close(connection.detach())  # close() would leave them open for the files made of them
         self.listener, self.connections, self.lock = listener, set(), threading.Lock()
         leave_with(parent)
         raise ForkedAway
@@ -85,6 +86,8 @@ class Server:
             pass  # the client is gone, perhaps by our own hand
         finally:
             self.connections.discard(connection)
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # a copy that was forked meanwhile may hold it too
             connection.close()
 
 

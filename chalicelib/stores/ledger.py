@@ -21,6 +21,7 @@ from chalicelib.stores.table import ConditionError
 JOIN_TRIES = 10
 JOINED = 100  # most causes kept of a run that many join, e.g. a flapping alarm's; the newest stay
 MINE = "{generation} = :generation AND {run_state} = :running"
+RECORDED = 50  # most effects of one update: far below DynamoDB's 4 KB of expression, whatever parses it
 
 
 class DynamoLedger(Claims):
@@ -148,9 +149,11 @@ class DynamoLedger(Claims):
         return rows.effects_from(row) if row else {}
 
     def record(self, run_id: str, step_id: str, number: int, effects: Mapping[str, Effect]) -> None:
-        """Record effects of one page."""
-        values = {f"k:{key}": rows.effect_text(effect) for key, effect in effects.items()}
-        self.table.update(rows.run_key(run_id), f"STATE#{step_id}#{number:05d}", values)
+        """Record effects of one page, 50 a call; cut short and repeated, it comes to the same."""
+        values = [(f"k:{key}", rows.effect_text(effect)) for key, effect in effects.items()]
+        for start in range(0, len(values), RECORDED):
+            some = dict(values[start : start + RECORDED])
+            self.table.update(rows.run_key(run_id), f"STATE#{step_id}#{number:05d}", some)
 
     def join(self, run_id: str, cause: RunCause) -> None:
         """Record that a further cause joined a run. The same cause twice is recorded once."""

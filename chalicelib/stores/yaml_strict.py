@@ -24,7 +24,7 @@ MAX_DEPTH = 20
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"^[-+]?(0|[1-9][0-9]{0,17})$")
-_FLOAT = re.compile(r"^[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}$")
+_FLOAT = re.compile(r"^[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,40}$")
 _SURPRISES = (
     (re.compile(r"^(yes|no|on|off)$", re.IGNORECASE), "some YAML readers take it for true or false"),
     (re.compile(r"^[-+]?0[xob][0-9a-f_]+$", re.IGNORECASE), "numbers are written in decimal"),
@@ -32,7 +32,7 @@ _SURPRISES = (
     (re.compile(r"^[-+]?[0-9]{1,2}(:[0-5]?[0-9])+(\.[0-9]*)?$"), "some YAML readers take it for a number to base 60"),
     (re.compile(r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)e[-+]?[0-9]+$", re.IGNORECASE), "it may be a number or a name"),
     (re.compile(r"^[-+]?\.(inf|nan)$", re.IGNORECASE), "numbers are finite"),
-    (re.compile(r"^[-+]?([1-9][0-9]{18,}(\.[0-9]*)?|[0-9]*\.[0-9]{19,})$"), "it has too many digits for a number"),
+    (re.compile(r"^[-+]?([1-9][0-9]{18,}(\.[0-9]*)?|[0-9]*\.[0-9]{41,})$"), "it has too many digits for a number"),
 )
 
 Path = tuple[str | int, ...]

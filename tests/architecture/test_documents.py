@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from chalicelib.actions.registry import signatures
 from chalicelib.stores.catalog import compiled
-from tests.architecture.house import ROOT, documents, named, text_of
+from tests.architecture.house import ROOT, documents, named, sources, text_of, tree_of
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"`([^`\n]+)`")
@@ -17,6 +18,8 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 TOP = {each.name for each in ROOT.iterdir()}
 MAKE = re.compile(r"\bmake ([a-z]+)\b")
 LIFEBOAT = re.compile(r"\blifeboat ([a-z]+)(?: ([a-z]+))?")
+METHOD = re.compile(r"[A-Z]\w+\.\w+")
+FOUND_IN = re.compile(r"`([\w.()]+)`\)?,? in\s+`((?:chalicelib/[\w/]+|app)\.py)`")
 MADE_LATER = {"out"}  # by a command that the document tells
 
 every_document = pytest.mark.parametrize("file", documents(), ids=named)
@@ -123,3 +126,40 @@ def test_decisions_are_numbered_and_have_the_same_five_parts() -> None:
     parts = ["Status", "Context", "Decision", "Alternatives", "Consequences"]
     wrong = [file.name for file in decisions if re.findall(r"^## (.+)$", text_of(file), re.MULTILINE) != parts]
     assert wrong == []
+
+
+@every_document
+def test_a_method_that_a_document_names_exists(file: Path) -> None:
+    """`Class.method`, when there is a class of that name."""
+    known = {
+        each.name: {name for part in ast.walk(each) for name in _names(part)}
+        for source in sources()
+        for each in tree_of(source).body
+        if isinstance(each, ast.ClassDef)
+    }
+    said = [word.split(".") for word in QUOTED.findall(_prose(text_of(file))) if METHOD.fullmatch(word)]
+    assert [f"{one}.{method}" for one, method in said if one in known and method not in known[one]] == []
+
+
+@every_document
+def test_a_name_that_a_document_finds_in_a_file_is_there(file: Path) -> None:
+    """`name` in `path.py`."""
+    said = FOUND_IN.findall(_prose(text_of(file)))
+    lost = [f"{name} in {path}" for name, path in said if _last(name) not in _all_names(ROOT / path)]
+    assert lost == []
+
+
+def _last(name: str) -> str:
+    return name.split("(", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]
+
+
+def _all_names(source: Path) -> set[str]:
+    return {name for part in ast.walk(tree_of(source)) for name in _names(part)}
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.AnnAssign):
+        return [ast.unparse(node.target)]
+    return [ast.unparse(target) for target in node.targets] if isinstance(node, ast.Assign) else []

@@ -6,6 +6,8 @@ import pytest
 
 from bench.night import Night, night
 from bench.order import HOME, RECOVERY
+from chalicelib.domain.change import Effect, EffectState
+from tests.scenarios.conftest import Stage
 
 VOLUMES, QUOTA, HAND_OVER = 200, 20, 50
 DURABLE_OPERATIONS = 3000  # Lambda's limit for one execution
@@ -57,3 +59,9 @@ def test_looks_are_at_completions(night_of_200: Night) -> None:
 
 def test_ec2_is_called_hardly_more_than_it_must_be(night_of_200: Night) -> None:
     assert night_of_200.ec2_calls <= 1.05 * night_of_200.fewest_calls()
+
+
+def test_a_whole_page_of_effects_is_recorded_at_once_and_read_again(stage: Stage) -> None:
+    effects = {f"vol-{n:017x}": Effect(state=EffectState.DONE, id=f"snap-{n:017x}") for n in range(200)}
+    stage.services.ledger.record("run-1", "copies", 0, effects)
+    assert stage.services.ledger.effects("run-1", "copies", 0) == effects

@@ -14,6 +14,7 @@ DURABLE_OPERATIONS = 3000  # Lambda's limit for one execution
 STEP_RESULT = 256 * 1024  # bytes, of one durable step
 ENGINE_MIB = 250
 INSTANT_VOLUMES = 500
+SLOW = {"copies": {"gib_per_s": 0.01}, "snapshots": {"gib_per_s": 0.025}}  # minutes between completions, not seconds
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,11 @@ def test_instant_snapshots_cost_hardly_more_than_the_fewest_possible_calls() -> 
     assert instant.outcome.state == "succeeded"
     assert len(instant.copies) == INSTANT_VOLUMES
     assert instant.ec2_calls <= 1.05 * (pages + instant.instances + INSTANT_VOLUMES + sweep)
+
+
+def test_looks_follow_the_forecast_also_when_completions_are_far_apart() -> None:
+    slow = night(60, changes=SLOW)
+    asked, found = (sum(each) for each in zip(slow.looks(HOME), slow.looks(RECOVERY), strict=True))
+    assert slow.outcome.state == "succeeded"
+    assert asked <= 1.1 * found
+    assert slow.ec2_calls <= 1.05 * slow.fewest_calls()

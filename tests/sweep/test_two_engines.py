@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.sweep.engines import Cause
 from tests.sweep.night import TONIGHT, Nights, cause_of
 from tests.sweep.plan import PERCENT, SEED, verdict
 
@@ -18,11 +19,10 @@ BY_HAND, BY_SCHEDULE = cause_of(TONIGHT, "manual"), cause_of(TONIGHT)
 @pytest.mark.parametrize("cause", [BY_HAND, BY_SCHEDULE], ids=["by hand", "by schedule"])
 @pytest.mark.parametrize("attempt", range(ROUNDS // 2))
 def test_of_two_engines_with_one_key_one_runs_and_the_other_says_who(
-    nights: Nights, attempt: int, cause: object
+    nights: Nights, attempt: int, cause: Cause
 ) -> None:
-    chosen = BY_HAND if cause is BY_HAND else BY_SCHEDULE
     with nights.tonight() as tonight:
-        both = tonight.start([chosen, chosen])
+        both = tonight.start([cause, cause])
         ending = tonight.end()
     assert not ending.complaints, (attempt, ending.complaints)
     drove = [outcome for outcome in both if outcome.told.get("drove")]

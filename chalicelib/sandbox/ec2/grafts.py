@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from moto.ec2.exceptions import EC2ClientError
+
 from chalicelib.sandbox.ec2 import tags, things
+from chalicelib.sandbox.ec2.wire import MISMATCH
 from chalicelib.sandbox.weather.ground import replace
 from chalicelib.sandbox.weather.sky import overhead
+
+NOT_GIVEN = "ABCDE"  # what moto puts in for a client token that was not given
 
 
 def find_tags_by_resource() -> None:
@@ -32,10 +37,30 @@ def put_weather_into_ec2() -> None:
         return overhead().land(backend.region_name).instances.get(instance_id) or by_scan(backend, instance_id)
 
     replace(instances.InstanceBackend, "get_instance", get_instance)
+    replace(instances.InstanceBackend, "run_instances", _once_per_token(instances.InstanceBackend.run_instances))
     replace(ebs.EBSBackend, "attach_volume", _attach)
     replace(ebs.EBSBackend, "detach_volume", _detach)
     for name in ("create_tags", "delete_tags", "delete_tag_keys"):
         replace(TagBackend, name, _noting(getattr(TagBackend, name)))
+
+
+def _once_per_token(run: Callable[..., Any]) -> Callable[..., Any]:
+    # moto keeps the client token of RunInstances, and launches again all the same.
+    def run_instances(backend: Any, image_id: str, count: int, *rest: Any, **named: Any) -> Any:
+        tokens, token = overhead().land(backend.region_name).tokens, named.get("client_token")
+        asked = repr((image_id, count, sorted((key, repr(value)) for key, value in named.items())))
+        if token in {None, NOT_GIVEN}:
+            return run(backend, image_id, count, *rest, **named)
+        if token in tokens:
+            before, reservation_id = tokens[token]
+            if before != asked:
+                raise EC2ClientError("IdempotentParameterMismatch", MISMATCH)
+            return backend.reservations[reservation_id]
+        made = run(backend, image_id, count, *rest, **named)
+        tokens[token] = (asked, made.id)
+        return made
+
+    return run_instances
 
 
 def _tags_of(thing: Any) -> list[dict[str, str]]:

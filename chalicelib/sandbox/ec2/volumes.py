@@ -12,7 +12,7 @@ from chalicelib.sandbox.ec2 import keys, tags
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.notices import announce_volume
 from chalicelib.sandbox.ec2.shapes import attachment_shape, volume_shape
-from chalicelib.sandbox.ec2.wire import AwsError, Tree, tag_specifications, truth
+from chalicelib.sandbox.ec2.wire import MISMATCH, AwsError, Tree, tag_specifications, truth
 
 SMALLEST_GIB = {"st1": 125, "sc1": 125, "io1": 4, "io2": 4}
 LARGEST_GIB = {"io2": 65536, "gp3": 65536, "standard": 1024}
@@ -54,9 +54,7 @@ def delete_volume(call: Ec2Call) -> Tree:
 def _again(call: Ec2Call, token: str, asked: str) -> Tree:
     before, volume_id = call.land.tokens[token]
     if before != asked:
-        raise AwsError(
-            "IdempotentParameterMismatch", "The client token was used before with different parameters of the request."
-        )
+        raise AwsError("IdempotentParameterMismatch", MISMATCH)
     volume = call.volume(volume_id)
     return volume_shape(volume, call.land.backend.tags.get(volume_id, {}))
 

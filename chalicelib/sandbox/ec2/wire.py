@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 Tree = dict[str, Any]
+MISMATCH = "The client token was used before with different parameters of the request."
 
 
 class AwsError(Exception):

@@ -35,6 +35,15 @@ def test_a_volume_that_is_gone_is_named_and_the_rest_of_its_set_is_made(world: W
     assert gone not in {point["VolumeId"] for point in world.points()}
 
 
+def test_a_shared_volume_that_left_its_instance_is_lost_although_another_one_has_it(world: World) -> None:
+    changes, names = changes_of(world), world.estate["names"]
+    world.truth().detach_volume(VolumeId=names["shared"], InstanceId=names["db-1"])
+    world.control.settle()
+    found = ACTION.review([changes[names["db-1"]], changes[names["db-2"]]], {}, world.ctx())
+    assert [resource for resource, _, _ in found[names["db-1"]].lost] == [names["shared"]]
+    assert names["db-2"] not in found
+
+
 def test_a_set_whose_volumes_are_all_gone_is_a_conflict(world: World) -> None:
     changes, names = changes_of(world), world.estate["names"]
     world.truth().detach_volume(VolumeId=names["db-2/xvda"])

@@ -260,7 +260,8 @@ def test_what_is_in_flight_is_observed_in_one_call(world: World) -> None:
 
 def test_listings_are_read_to_the_last_page(world: World) -> None:
     world.control.weather(page_size=5)
-    world.carried_out(ACTION, planned(world), world.ctx())
+    effects = world.carried_out(ACTION, planned(world), world.ctx())
+    assert {effect.state for effect in effects.values()} == {EffectState.DONE}
     assert len(world.points()) == len(world.estate["protected"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,10 +26,13 @@ class World:
     clock: VirtualClock
     aws: Aws
     estate: dict[str, Any]
+    truths: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def truth(self, region: str = HOME, service: str = "ec2") -> Any:
         """Return a client that sees everything at once."""
-        return self.control.witness(service, region)
+        if (service, region) not in self.truths:
+            self.truths[service, region] = self.control.witness(service, region)
+        return self.truths[service, region]
 
     def ctx(self, run_id: str = "run-1", **more: Any) -> StepContext:
         """Return the context of a step at this moment."""

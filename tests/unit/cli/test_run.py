@@ -14,10 +14,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from chalicelib.cli.run import fresh_key
 from chalicelib.cli.schema import Subject, schema_of
 from chalicelib.sandbox.client import Control
 from chalicelib.sandbox.process import Sandbox
 from chalicelib.stores.creation import table_keys
+from tests.fakes import START
 from tests.unit.cli.conftest import Ended, Lifeboat, snapshots
 
 pytestmark = pytest.mark.usefixtures("box")
@@ -68,9 +70,14 @@ def test_the_same_key_with_other_inputs_is_refused_with_3(carry_out: Lifeboat) -
     assert other.document["error"]["code"] == "run.key_reused"
 
 
-def test_without_a_key_each_run_is_another(carry_out: Lifeboat) -> None:
-    first, second = (carry_out("backup", "--json").document["run_id"] for _ in range(2))
-    assert first != second
+def test_without_a_key_each_run_is_another_and_its_key_is_told(carry_out: Lifeboat) -> None:
+    first, second = (carry_out("backup", "--json") for _ in range(2))
+    assert first.document["run_id"] != second.document["run_id"]
+    assert f"key {first.document['key']}" in first.err
+
+
+def test_two_runs_that_begin_at_the_same_moment_have_keys_of_their_own() -> None:
+    assert len({fresh_key(START) for _ in range(20)}) == 20
 
 
 def test_a_run_that_fails_ends_with_1_and_names_what_failed(carry_out: Lifeboat, box: Control) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -60,10 +62,54 @@ def test_help_imports_neither_boto3_nor_pydantic() -> None:
     assert "validate" in done.stdout
 
 
-def test_aws_that_cannot_be_used_at_all_is_told_without_a_traceback(lifeboat: Lifeboat) -> None:
-    import os
-
+@pytest.mark.parametrize("arguments", [["runs", "list"], ["run", "backup", "--local", "--yes", "--create-ledger"]])
+def test_aws_that_cannot_be_used_at_all_is_told_without_a_traceback(lifeboat: Lifeboat, arguments: list[str]) -> None:
     os.environ["AWS_PROFILE"] = "nobody-has-this-profile"
-    ended = lifeboat("runs", "list", "--json")
+    ended = lifeboat(*arguments, "--json")
     assert ended.code == 1
     assert "nobody-has-this-profile" in ended.document["error"]["message"]
+
+
+def test_a_sandbox_that_is_gone_is_told_with_where_it_was_looked_for(lifeboat: Lifeboat) -> None:
+    os.environ["LIFEBOAT_SANDBOX_URL"] = "http://127.0.0.1:9"
+    ended = lifeboat("plan", "nightly-backup", "--sandbox", "--json")
+    assert ended.code == 2
+    assert ended.document["error"]["code"] == "sandbox.unreachable"
+    assert "http://127.0.0.1:9" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LIFEBOAT_PACE__POLL_MIN_S", "soon", "LIFEBOAT_PACE__POLL_MIN_S"),
+        ("AWS_REGION", "mars", "'mars' is not a Region"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(lifeboat: Lifeboat, variable: str, value: str, said: str) -> None:
+    os.environ[variable] = value
+    ended = lifeboat("runs", "list", "--json")
+    assert ended.code == 2
+    assert ended.document["error"]["code"] == "settings.invalid"
+    assert said in ended.document["error"]["message"]
+
+
+def test_without_a_region_the_ways_to_say_one_are_named(lifeboat: Lifeboat) -> None:
+    del os.environ["AWS_DEFAULT_REGION"]
+    ended = lifeboat("plan", "nightly-backup", "--local")
+    assert ended.code == 2
+    assert "--region" in ended.err
+
+
+def test_an_interruption_outside_a_run_ends_with_130() -> None:
+    script = (
+        "import typer, sys\n"
+        "from chalicelib.cli.main import app\n"
+        "@app.command('hang')\n"
+        "def hang(as_json: bool = typer.Option(False, '--json')) -> None:\n"
+        "    raise KeyboardInterrupt\n"
+        "app()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "hang", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert json.loads(done.stdout)["error"]["code"] == "run.interrupted"
+    assert "Traceback" not in done.stderr

@@ -57,6 +57,13 @@ def test_chunks_fit_into_tags_and_join_to_the_text(manifest: Manifest) -> None:
     assert all(0 < len(chunk) <= CHUNK and TAG_SAFE.fullmatch(chunk) for chunk in chunks)
 
 
+@pytest.mark.parametrize("device", ["~", "/dev/sd a", "a=b@c", "+%", "gerät", "_-.:/"])
+def test_odd_device_names_are_safe_in_tags_and_read_back(device: str) -> None:
+    manifest = Manifest(volumes=(VolumeFacts(volume_id="vol-00000001", device=device),))
+    assert TAG_SAFE.fullmatch(manifest.text())
+    assert parse(manifest.text()) == manifest
+
+
 def full_set(count: int) -> Manifest:
     key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     facts: Mapping[str, object] = {"device": "/dev/nvme10n1", "type": "io2", "size_gib": 65536, "iops": 256000}

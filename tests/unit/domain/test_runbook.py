@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.domain.runbook import AlarmTrigger, EventTrigger, Group, Runbook, ScheduleTrigger, Step
+from chalicelib.domain.runbook import AlarmTrigger, EventTrigger, Group, Objectives, Runbook, ScheduleTrigger, Step
 from chalicelib.domain.runbook_values import Tolerance
 from chalicelib.errors import InputError
 
@@ -147,6 +147,11 @@ def test_a_runbook_may_be_made_of_its_own_parts() -> None:
 def test_a_part_that_is_wrong_is_refused(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Runbook.model_validate(changed(**change))
+
+
+def test_objectives_may_be_lengths_of_time_already() -> None:
+    day = timedelta(days=1)
+    assert Objectives(rpo=day) == Objectives.model_validate({"rpo": "24h"})
 
 
 def test_what_is_no_mapping_is_no_runbook() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.actions.base import StepContext
 from chalicelib.aws.clients import Aws
-from chalicelib.domain.change import Failure, Forecast
+from chalicelib.domain.change import Failure, Forecast, Plan
 from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.preview import StepPreview, preview, summed
 from chalicelib.errors import ActionError, InputError
 from chalicelib.settings import Settings
-from tests.fakes import REGION, FakeClock, World, toy_actions, toy_runbook
+from tests.fakes import REGION, FakeClock, MakeThings, ThingsGiven, World, toy_actions, toy_runbook
 
 SETTINGS = Settings(region=REGION, retry_mode="standard")
 MAKE = {"id": "things", "uses": "toy.make_things", "with": {"names": ["a", "b"]}}
@@ -87,6 +88,17 @@ def test_a_refusal_of_aws_is_no_wrong_input() -> None:
     world.plan_error = ActionError("aws.denied", "Not allowed.")
     found = previewed(world)["things"]
     assert (found.status, found.wrong_input) == ("failed", False)
+
+
+def test_an_action_that_tries_to_write_while_it_plans_is_refused_before_anything_is_sent() -> None:
+    class Eager(MakeThings):
+        def plan(self, given: ThingsGiven, ctx: StepContext) -> Plan:
+            ctx.aws.sns(ctx.region, "write").create_topic(Name="never")
+            return super().plan(given, ctx)
+
+    world, runbook = a_world(), Runbook.model_validate(toy_runbook(steps=[MAKE], verify=[]))
+    [found] = preview(runbook, {}, Aws(SETTINGS), {Eager.name: Eager(world)}, SETTINGS, world.clock.now())
+    assert (found.status, found.code) == ("refused", "aws.read_only")
 
 
 def test_the_guard_judges_each_step_and_the_others_are_planned_all_the_same() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -62,6 +63,31 @@ def test_two_sweeps_start_one_successor(lab: Lab) -> None:
     lab.clock.sleep(2)
     assert sweep(lab.services)["restarted"] == [run.run_id]
     assert sweep(lab.fresh())["restarted"] == []
+
+
+def test_a_run_that_somebody_takes_over_during_the_sweep_is_theirs(lab: Lab) -> None:
+    run = silent(lab)
+    lab.clock.sleep(2)
+    lab.services.engine.ledger = Outpaced(lab)
+    assert sweep(lab.services)["restarted"] == []
+    assert lab.run_row(run).holder == "local:laptop:boot:1"
+    assert list(lab.functions.executions) == [f"{run.run_id}_1"]
+
+
+class Outpaced:
+    """A ledger in which a person takes each run over right after it was listed."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lab.services.ledger, name)
+
+    def list_runs(self, **asked: Any) -> list[Run]:
+        found = self._lab.services.ledger.list_runs(**asked)
+        for run in found:
+            self._lab.services.starter.take_over(run, holder="local:laptop:boot:1")
+        return found
 
 
 def test_a_run_that_was_released_is_taken_over_at_once(lab: Lab) -> None:

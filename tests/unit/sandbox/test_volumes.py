@@ -209,3 +209,11 @@ def test_a_restored_volume_is_read_in_after_it_is_available(world: World) -> Non
     world.control.advance(200)
     assert early < 10 < middle < 90
     assert progress() == 100
+
+
+def test_the_same_token_launches_no_second_instance(world: World, refused: Refused) -> None:
+    image = world.truth.describe_instances()["Reservations"][0]["Instances"][0]["ImageId"]
+    asked = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "ClientToken": "t"}
+    first, second = (world.ec2.run_instances(InstanceType="m6i.large", **asked) for _ in range(2))
+    assert second["Instances"][0]["InstanceId"] == first["Instances"][0]["InstanceId"]
+    assert refused(world.ec2.run_instances, InstanceType="m6i.xlarge", **asked) == "IdempotentParameterMismatch"

@@ -68,7 +68,7 @@ def test_a_value_that_readers_disagree_about_must_be_quoted(text: str) -> None:
     assert read(f"a: '{text}'").faults == []
 
 
-@pytest.mark.parametrize("text", ["1" * 19, "1" * 30 + ".5", "0." + "1" * 20])
+@pytest.mark.parametrize("text", ["1" * 19, "1" * 30 + ".5", "0." + "1" * 41])
 def test_a_number_of_too_many_digits_must_be_quoted(text: str) -> None:
     [fault] = read(f"a: {text}").faults
     assert "too many digits" in fault.message
