@@ -102,27 +102,19 @@ class Table:
         Raises:
             ConditionError: the condition is not met.
         """
-        names, bound, sets = {}, {}, []
-        for n, (name, value) in enumerate(values.items()):
-            names[f"#s{n}"], bound[f":s{n}"] = name, self._pack(value)
-            sets.append(f"#s{n}=:s{n}")
-        removes = []
-        for n, name in enumerate(remove):
-            names[f"#r{n}"] = name
-            removes.append(f"#r{n}")
+        names = {f"#s{n}": name for n, name in enumerate(values)} | {f"#r{n}": name for n, name in enumerate(remove)}
+        bound = {f":s{n}": value for n, value in enumerate(values.values())} | {f":{k}": v for k, v in known.items()}
+        parts = {"SET": [f"#s{n}=:s{n}" for n in range(len(values))], "REMOVE": [f"#r{n}" for n in range(len(remove))]}
         condition, more = _condition(when)
         request: dict[str, Any] = {
             "TableName": self.name,
             "Key": self._item({"pk": pk, "sk": sk}),
-            "UpdateExpression": " ".join(
-                word + ",".join(parts) for word, parts in (("SET ", sets), ("REMOVE ", removes)) if parts
-            ),
+            "UpdateExpression": " ".join(f"{word} {','.join(some)}" for word, some in parts.items() if some),
             "ExpressionAttributeNames": {**names, **more},
             "ReturnValues": "ALL_NEW" if when else "NONE",
         }
-        bound |= {f":{name}": self._pack(value) for name, value in known.items()}
         if bound:
-            request["ExpressionAttributeValues"] = bound
+            request["ExpressionAttributeValues"] = self._item(bound)
         if condition:
             request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         with self._translated("UpdateItem"):

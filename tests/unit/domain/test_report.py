@@ -36,7 +36,9 @@ def test_the_measured_rpo_stands_beside_the_objective() -> None:
 
 
 def test_nothing_measured_is_not_met_and_not_missed() -> None:
-    record = record_of(a_run(), BOOK, [row(StepState.SUCCEEDED, outputs={"worst_age_s": None}, ended_at=LATER)], {}, LATER)
+    record = record_of(
+        a_run(), BOOK, [row(StepState.SUCCEEDED, outputs={"worst_age_s": None}, ended_at=LATER)], {}, LATER
+    )
     assert record.objectives.rpo.met is None
     assert record.steps[0].duration_s == 300
 

@@ -30,10 +30,15 @@ def test_a_run_id_fits_an_execution_name_with_its_generation(key: str) -> None:
 
 
 def test_the_same_cause_is_the_same_run_and_any_difference_is_another() -> None:
-    base = ("us-east-1", "nightly", "run", "e1")
-    assert run_id_for(*base) == run_id_for(*base)
-    others = {run_id_for(*base[:i], "x", *base[i + 1 :]) for i in range(4)}
-    assert len(others | {run_id_for(*base)}) == 5
+    base = run_id_for("us-east-1", "nightly", "run", "e1")
+    assert run_id_for("us-east-1", "nightly", "run", "e1") == base
+    others = {
+        run_id_for("us-west-2", "nightly", "run", "e1"),
+        run_id_for("us-east-1", "weekly", "run", "e1"),
+        run_id_for("us-east-1", "nightly", "drill", "e1"),
+        run_id_for("us-east-1", "nightly", "run", "e2"),
+    }
+    assert len(others | {base}) == 5
 
 
 def test_a_digest_tells_plans_apart() -> None:

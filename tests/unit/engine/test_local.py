@@ -117,7 +117,7 @@ def test_a_ledger_that_is_away_for_a_while_costs_time_and_nothing_else(bench: Be
     run = bench.start()
     real, left = bench.services.ledger.steps, [5]
 
-    def away(run_id: str) -> Any:
+    def away(run_id: str) -> Any:  # noqa: ARG001 - the ledger's signature
         left[0] -= 1
         if left[0] >= 0:
             raise StoreError("store.unavailable", "away")
@@ -131,7 +131,7 @@ def test_a_ledger_that_is_away_for_a_while_costs_time_and_nothing_else(bench: Be
 def test_a_ledger_that_stays_away_ends_the_loop_and_the_run_can_be_continued(bench: Bench) -> None:
     run = bench.start()
 
-    def away(run_id: str) -> Any:
+    def away(run_id: str) -> Any:  # noqa: ARG001 - the ledger's signature
         raise StoreError("store.unavailable", "away")
 
     real = bench.services.ledger.steps
