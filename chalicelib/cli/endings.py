@@ -14,7 +14,7 @@ import typer
 from chalicelib.errors import InputError, LifeboatError, RefusedError
 
 if TYPE_CHECKING:
-    from chalicelib.domain.report import RunRecord
+    from chalicelib.domain.report import RunRecord, StepRecord
 
 SUCCEEDED, FAILED, WRONG, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -37,9 +37,14 @@ def code_of(record: RunRecord) -> int:
     """Return the exit code that a run's record stands for; a run that has not ended is no failure."""
     state = record.state.value
     if state == "failed":
-        codes = [step.code for step in record.steps if step.state.value == "failed"]
-        return REFUSED if any(code.startswith(REFUSING) for code in codes) else FAILED
+        return REFUSED if any(_refused(step) for step in record.steps) else FAILED
     return {"stopped": INTERRUPTED, "refused": REFUSED}.get(state, SUCCEEDED)
+
+
+def _refused(step: StepRecord) -> bool:
+    """Say whether a step failed because it was not allowed: as a whole, or each single change of it."""
+    each = [failure.code.startswith(REFUSING) for failure in step.failures]
+    return step.state.value == "failed" and (step.code.startswith(REFUSING) or (bool(each) and all(each)))
 
 
 def tell(error: LifeboatError, *, as_json: bool) -> None:

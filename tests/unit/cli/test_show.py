@@ -21,6 +21,8 @@ LOST = Failure(
     resource="vol-1", code="action.missing", message="vol-1 is gone. Take it out of the selector. [not markup]"
 )
 
+LEASED = Failure(resource="vol-2", code="run.leased", message="vol-2 is leased by run r-2.")
+
 
 def record_of(state: RunState, *steps: StepRecord, rpo_s: int | None = 600, ended: bool = True) -> RunRecord:
     objective = Objective(objective_s=3600, measured_s=rpo_s, met=None if rpo_s is None else rpo_s <= 3600)
@@ -108,6 +110,8 @@ def test_no_line_is_wider_than_100_columns() -> None:
         (record_of(RunState.FAILED, step_of(StepState.FAILED, "aws.denied")), 1),
         (record_of(RunState.FAILED, step_of(StepState.FAILED, "guard.regions")), 3),
         (record_of(RunState.FAILED, step_of(StepState.FAILED, "run.leased")), 3),
+        (record_of(RunState.FAILED, step_of(StepState.FAILED, "step.failures", (LEASED,))), 3),
+        (record_of(RunState.FAILED, step_of(StepState.FAILED, "step.failures", (LEASED, LOST))), 1),
         (record_of(RunState.REFUSED), 3),
         (record_of(RunState.STOPPED), 130),
     ],
