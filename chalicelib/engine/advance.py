@@ -48,7 +48,7 @@ class Engine:
         self.ledger, self.aws, self.actions, self.clock = ledger, aws, actions, clock
         self.settings, self.journal, self.launcher = settings, journal, launcher
         self.signatures: Signatures = {name: action.signature() for name, action in actions.items()}
-        driver = Driver(ledger, clock, journal, settings.pace)
+        driver = Driver.over(ledger, clock, journal, settings.pace)
         self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged)
         self._memory: dict[str, RunMemory] = {}
 

@@ -6,7 +6,7 @@ tick: what was remembered at another generation or tick is void, and is read aga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -111,6 +111,10 @@ class RunMemory:
         """Return a step's memory, made empty when it has none."""
         return self.steps.setdefault(step_id, StepMemory())
 
+    def needs(self, changes: Sequence[Change]) -> dict[str, Effect]:
+        """Return the effects of everything that these changes come after."""
+        return {need: self.effect(need) for change in changes for need in change.after}
+
     def effect(self, qualified: str) -> Effect:
         """Return the effect of `step/key`."""
         step_id, key = qualified.split("/", 1)
@@ -133,3 +137,8 @@ def recall(ledger: Ledger, run: Run, known: RunMemory | None) -> RunMemory:
         for intent in run.intents.get(row.step_id, ()):
             step.doubtful(intent.keys, intent.at)
     return memory
+
+
+def by_order(changes: Iterable[Change]) -> list[Change]:
+    """Return changes as they are to be sent: oldest protected point first."""
+    return sorted(changes, key=lambda change: (change.order, change.key))
