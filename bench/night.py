@@ -180,8 +180,7 @@ def night(
         if lifted:
             box.control.weather(quotas={"copies_per_destination": LIFTED, "pending_per_account": LIFTED})
             order = order.model_copy(update={"copies": LIFTED, "pending": LIFTED})
-        outcome = work(box, module, order)
-        began = datetime.fromisoformat(outcome.started_at)
+        began = datetime.fromisoformat((outcome := work(box, module, order)).started_at)
         return Night(
             volumes=volumes,
             instances=len(estate["instances"]),

@@ -11,6 +11,7 @@ from chalicelib.aws.clients import Aws
 from chalicelib.domain.run import Run, StepRow
 from chalicelib.engine.advance import Engine
 from chalicelib.engine.clock import SystemClock
+from chalicelib.engine.local import HereLauncher
 from chalicelib.engine.ports import Clock, Journal, Launcher
 from chalicelib.engine.scope import Actions
 from chalicelib.engine.starter import Starter
@@ -69,18 +70,35 @@ def build(
     Raises:
         InputError: no Region is set.
     """
-    from chalicelib.engine.local import HereLauncher
-
     settings = settings or Settings()
     if not settings.region:
         raise InputError("settings.no_region", "No Region is set: give --region, or set AWS_REGION or LIFEBOAT_REGION.")
-    clock = clock or SystemClock()
-    launcher = launcher or HereLauncher()
-    actions = ACTIONS if actions is None else actions
-    aws = Aws(settings, prepare)
+    return _joined(
+        settings,
+        clock or SystemClock(),
+        journal or Silence(),
+        launcher or HereLauncher(),
+        Aws(settings, prepare),
+        ACTIONS if actions is None else actions,
+    )
+
+
+def _joined(
+    settings: Settings, clock: Clock, journal: Journal, launcher: Launcher, aws: Aws, actions: Actions
+) -> Services:
     ledger = DynamoLedger(Table(aws, settings.region, settings.table), settings.region)
     ledger.keep_days = settings.keep_runs_days
     known = signatures() if actions is ACTIONS else {name: action.signature() for name, action in actions.items()}
+    engine = Engine(
+        ledger=ledger,
+        aws=aws,
+        actions=actions,
+        clock=clock,
+        settings=settings,
+        journal=journal,
+        launcher=launcher,
+        paged=paged,
+    )
     return Services(
         settings=settings,
         clock=clock,
@@ -88,16 +106,7 @@ def build(
         catalog=Catalog(settings.runbooks, known),
         ledger=ledger,
         starter=Starter(ledger, clock, settings, launcher),
-        engine=Engine(
-            ledger=ledger,
-            aws=aws,
-            actions=actions,
-            clock=clock,
-            settings=settings,
-            journal=journal or Silence(),
-            launcher=launcher,
-            paged=paged,
-        ),
+        engine=engine,
         launcher=launcher,
         actions=actions,
     )

@@ -53,7 +53,7 @@ class Pace(BaseModel):
         3600, ge=1, description="How often it is read again whether waiting changes are still needed."
     )
     ticks_per_generation: int = Field(
-        1000, ge=1, description="Ticks (two durable operations each) before a run hands over; Lambda's limit is 3,000."
+        1000, ge=2, description="Ticks (two durable operations each) before a run hands over; Lambda's limit is 3,000."
     )
 
     @property

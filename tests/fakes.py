@@ -56,6 +56,7 @@ class World:
     Attributes:
         made: effect id -> (name, when made).
         takes_s: How long each thing takes.
+        forecast_s: How long each thing is expected to take; None = as long as it does.
         refuse: name -> errors to raise, one an attempt; None = it works.
         lose: names whose answer is lost after the effect.
         hidden_s: How long a new thing is not listed by its effect id.
@@ -65,6 +66,7 @@ class World:
 
     clock: FakeClock
     takes_s: float = 60
+    forecast_s: float | None = None
     made: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     applied: list[str] = field(default_factory=list)
     refuse: dict[str, list[ActionError | None]] = field(default_factory=dict)
@@ -157,7 +159,7 @@ class MakeThings(Action[ThingsGiven]):
         if name in world.lose:
             world.lose.discard(name)
             raise ActionError("aws.no_answer", f"{name}: no answer", ErrorKind.IN_DOUBT)
-        due = world.clock.now() + timedelta(seconds=world.takes_s)
+        due = world.clock.now() + timedelta(seconds=world.forecast_s or world.takes_s)
         return Effect(state=EffectState.PENDING, id=f"id-{name}", due=due)
 
     def window(self, limits: Limits) -> int | None:

@@ -130,21 +130,7 @@ def change_of(group: Group, selection: Selection, policy: str, ctx: StepContext)
     effect_id = ctx.effect_id(group.key)
     facts = {"policy": policy, "set_id": effect_id, "set_size": len(ids), "point": tags.iso(ctx.now)}
     inherit, note = _inheritance(group, own_tags(ctx, effect_id, facts, manifest))
-    items = [
-        SnapshotItem(
-            item=volume["VolumeId"],
-            volume_id=volume["VolumeId"],
-            size_gib=volume.get("Size", 0),
-            region=selection.region,
-            policy=policy,
-            set_id=effect_id,
-            set_size=len(ids),
-            encrypted=volume.get("Encrypted", False),
-            tags=tags.of_user(tags.of(volume)),
-            manifest=manifest.only(volume["VolumeId"]),
-        )
-        for volume in group.volumes
-    ]
+    items = _items(group, selection.region, policy, effect_id, manifest)
     params: dict[str, Any] = {
         "how": group.how,
         "instance_id": group.instance["InstanceId"] if group.instance else None,
@@ -168,6 +154,24 @@ def change_of(group: Group, selection: Selection, policy: str, ctx: StepContext)
         weight=len(ids),
     )
     return change, note
+
+
+def _items(group: Group, region: str, policy: str, set_id: str, manifest: Manifest) -> list[SnapshotItem]:
+    return [
+        SnapshotItem(
+            item=volume["VolumeId"],
+            volume_id=volume["VolumeId"],
+            size_gib=volume.get("Size", 0),
+            region=region,
+            policy=policy,
+            set_id=set_id,
+            set_size=len(group.volumes),
+            encrypted=volume.get("Encrypted", False),
+            tags=tags.of_user(tags.of(volume)),
+            manifest=manifest.only(volume["VolumeId"]),
+        )
+        for volume in group.volumes
+    ]
 
 
 def _reason(group: Group, policy: str) -> str:

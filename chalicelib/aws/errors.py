@@ -33,6 +33,9 @@ THROTTLED = Meaning("action.throttled", ErrorKind.THROTTLED, "It is tried again 
 AT_CAPACITY = Meaning(
     "action.at_capacity", ErrorKind.AT_CAPACITY, "It is tried again when there is room; or ask AWS for a higher quota."
 )
+OWN_QUOTA = Meaning(  # of one volume: no reason to hold up the others, so it comes as busy
+    "action.at_capacity", ErrorKind.BUSY, "The volume's own snapshots must make room; it is tried again by itself."
+)
 BUSY = Meaning("action.busy", ErrorKind.BUSY, "It is tried again until the step's deadline.")
 DENIED = Meaning("action.denied", ErrorKind.TERMINAL, "")
 GONE = Meaning(
@@ -59,11 +62,12 @@ TABLE: dict[str, Meaning] = {
     ),
     **_each(
         AT_CAPACITY,
-        "ResourceLimitExceeded SnapshotCreationPerVolumeRateExceeded ConcurrentSnapshotLimitExceeded"
-        " PendingSnapshotLimitExceeded SnapshotLimitExceeded SnapshotQuotaExceeded SnapshotQuotaExceededFault"
-        " InsufficientVolumeCapacity InsufficientInstanceCapacity InsufficientDBInstanceCapacity VolumeLimitExceeded"
-        " MaxIOPSLimitExceeded InstanceLimitExceeded LimitExceededException",
+        "ResourceLimitExceeded PendingSnapshotLimitExceeded SnapshotLimitExceeded SnapshotQuotaExceeded"
+        " SnapshotQuotaExceededFault InsufficientVolumeCapacity InsufficientInstanceCapacity"
+        " InsufficientDBInstanceCapacity VolumeLimitExceeded MaxIOPSLimitExceeded InstanceLimitExceeded"
+        " LimitExceededException",
     ),
+    **_each(OWN_QUOTA, "SnapshotCreationPerVolumeRateExceeded ConcurrentSnapshotLimitExceeded"),
     **_each(
         BUSY,
         "IncorrectState IncorrectInstanceState InvalidDBInstanceState InvalidDBInstanceStateFault"

@@ -40,12 +40,12 @@ def docs(
 
 def generated() -> dict[str, str]:
     """Return every generated document by its name."""
-    from chalicelib.cli.catalogue import actions_page
+    from chalicelib.actions.docs import render
 
     return {
         "runbook.schema.json": _json(schema_of(Subject.RUNBOOK)),
         "run-record.schema.json": _json(schema_of(Subject.RUN_RECORD)),
-        "actions.md": actions_page(),
+        "actions.md": render(),
     }
 
 

@@ -30,6 +30,7 @@ class StepMemory:
         regions: Where the changes are made.
         effects: What is known, by key; written with `put` and `forget` only.
         scale: How much longer effects take than forecast, learned from those that are done.
+        learned: True once one was done, so that `scale` is more than an assumption.
         not_before: When effects may be tried again after AWS said not yet.
     """
 
@@ -41,6 +42,7 @@ class StepMemory:
     forecast_s: dict[str, float] = field(default_factory=dict)
     lost: dict[str, tuple[Failure, ...]] = field(default_factory=dict)
     scale: float = 1.0
+    learned: bool = False
     not_before: datetime | None = None
     patience: int = 0
     _by_state: dict[EffectState, dict[str, Change]] = field(default_factory=lambda: {s: {} for s in EffectState})

@@ -97,7 +97,7 @@ class Sender:
             while left and self.clock.now() - at < timedelta(seconds=self.pace.send_window_s):
                 change = left.pop(0)
                 kind = self._send_one(memory, row, step, action, ctx, change, at)
-                if kind is ErrorKind.AT_CAPACITY:
+                if kind is ErrorKind.AT_CAPACITY:  # for all that is like it; a quota of one resource comes as busy
                     return self._hold(step, self.pace.poll_min_s * 4)
                 throttles = throttles + 1 if kind is ErrorKind.THROTTLED else 0
                 if throttles == THROTTLES:

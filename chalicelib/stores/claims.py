@@ -12,6 +12,7 @@ from chalicelib.errors import InputError
 from chalicelib.stores import rows
 from chalicelib.stores.table import ConditionError, Table
 
+BY_A_PERSON = "local:"  # such a holder keeps its name: the sweeper leaves what people drive to people
 CLAIM_GRACE_S = 300  # how long a claim without a run row is believed: its starter may be about to write it
 
 
@@ -90,7 +91,8 @@ class Claims:
         if row["holder"]:
             released.append(f"held by {row['holder']}")
         said = {"at": datetime.now(UTC).isoformat(), "reason": reason, "released": released}
-        self.table.update(rows.run_key(run_id), "RUN", {"released": json.dumps(said), "holder": "", "beat_until": 0})
+        freed = {} if row["holder"].startswith(BY_A_PERSON) else {"holder": ""}
+        self.table.update(rows.run_key(run_id), "RUN", {"released": json.dumps(said), "beat_until": 0, **freed})
         return released
 
     def owe(self, run_id: str, name: str, what: Mapping[str, Any]) -> None:

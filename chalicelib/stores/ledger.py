@@ -39,6 +39,8 @@ class DynamoLedger(Claims):
             if existing:
                 return existing
         self.table.put({"pk": f"RUNS#{run.region}", "sk": f"{run.started_at.isoformat()}#{run.run_id}"})
+        if not run.ended:
+            self._mark_running(run)
         row = {"pk": pk, "sk": "RUN", **rows.run_values(run)}
         try:
             self.table.put(row, unless_exists=True)
@@ -68,7 +70,12 @@ class DynamoLedger(Claims):
         again = run.model_copy(
             update={"round": run.round + 1, "ended_at": None, "code": "", "message": "", "opened": {}}
         )
+        self._mark_running(run)
         return self._seize(again, RunState.STOPPED, holder, beat_until, fence_until)
+
+    def _mark_running(self, run: Run) -> None:
+        """Let the run be found among the running ones; written before the run itself, so that none is ever missed."""
+        self.table.put({"pk": f"RUNNING#{run.region}", "sk": run.run_id})
 
     def intend(self, run: Run, at: datetime) -> None:
         """Record `run.intents` before effects, if this generation still holds a running run."""
@@ -108,7 +115,9 @@ class DynamoLedger(Claims):
                 if row["sk"] != "RUN":
                     self.table.update(row["pk"], row["sk"], values)
         ended = run.model_copy(update={"tick": run.tick + 1, "holder": "", "beat_until": None, "intents": {}})
-        return rows.run_from(self._guarded(run, {**rows.run_values(ended), **values}, MINE))
+        found = rows.run_from(self._guarded(run, {**rows.run_values(ended), **values}, MINE))
+        self.table.delete(f"RUNNING#{run.region}", run.run_id)
+        return found
 
     def steps(self, run_id: str) -> list[StepRow]:
         """Return all step rows of a run."""
@@ -177,8 +186,8 @@ class DynamoLedger(Claims):
     def list_runs(self, *, limit: int, runbook: str | None = None, running: bool = False) -> list[Run]:
         """Return the newest runs first, at most `limit`."""
         found: list[Run] = []
-        for run in self._all_runs():
-            if (runbook is None or run.runbook == runbook) and (not running or not run.ended):
+        for run in self._running() if running else self._all_runs():
+            if runbook is None or run.runbook == runbook:
                 found.append(run)
             if len(found) >= limit:
                 break
@@ -190,6 +199,11 @@ class DynamoLedger(Claims):
             run = self.load(run_id)
             if run and run.started_at.isoformat() == began:  # else a start that was cut short, and made again later
                 yield run
+
+    def _running(self) -> list[Run]:
+        """Return the running runs by an index of their own: there are few, however many have ended."""
+        found = [self.load(row["sk"]) for row in self.table.query(f"RUNNING#{self.region}")]
+        return sorted((run for run in found if run and not run.ended), key=lambda run: run.started_at, reverse=True)
 
     def _seize(self, run: Run, state: RunState, holder: str, beat_until: datetime, fence_until: datetime | None) -> Run:
         taken = run.model_copy(

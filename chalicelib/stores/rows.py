@@ -13,6 +13,7 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 | RUN#<run> | LEASE#<kind>#<resource> | that the run claimed it |
 | RUN#<run> | OWES#<name> | an obligation |
 | RUNS#<region> | <time>#<run> | for listing, newest first |
+| RUNNING#<region> | <run> | for finding the running ones; removed when a run ends |
 | LEASE#<kind>#<resource> | LEASE | who has it |
 | RUNBOOK#<region>#<name> | ACTIVE | its active or last triggered run |
 """
@@ -20,6 +21,7 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -107,13 +109,14 @@ def paged(changes: Iterable[Change]) -> list[list[Change]]:
 
 def plan_row(run_id: str, step_id: str, number: int, changes: Sequence[Change]) -> dict[str, Any]:
     """Return a plan page as an item."""
-    body = "[" + ",".join(change.model_dump_json(exclude_defaults=True) for change in changes) + "]"
+    text = "[" + ",".join(change.model_dump_json(exclude_defaults=True) for change in changes) + "]"
+    body = zlib.compress(text.encode())  # a set of 40 volumes with 50 long tags each would not fit an item otherwise
     return {"pk": run_key(run_id), "sk": f"PLAN#{step_id}#{number:05d}", "body": body}
 
 
 def changes_from(row: dict[str, Any]) -> list[Change]:
     """Read a plan page."""
-    return [Change.model_validate(change) for change in json.loads(row["body"])]
+    return [Change.model_validate(change) for change in json.loads(zlib.decompress(bytes(row["body"])))]
 
 
 def effect_text(effect: Effect) -> str:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
-from chalicelib.actions.registry import ACTIONS
-from chalicelib.cli.catalogue import actions_page, type_text
 from tests.unit.cli.conftest import Lifeboat
 
 
@@ -43,26 +40,3 @@ def test_what_drifted_is_named_and_ends_with_1(lifeboat: Lifeboat, tmp_path: Pat
     assert "actions.md" in ended.out
     assert "runbook.schema.json" not in ended.out
     assert not (tmp_path / "actions.md").exists()
-
-
-def test_every_action_has_its_entry_with_inputs_outputs_and_permissions() -> None:
-    page = actions_page()
-    for name, action in ACTIONS.items():
-        entry = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
-        for field in (*action.given.model_fields, *action.returns.model_fields):
-            assert f"| `{field}` |" in entry
-        assert all(f"`{permission}`" in entry for permission in action.permissions)
-
-
-@pytest.mark.parametrize(
-    ("annotation", "text"),
-    [
-        (str, "text"),
-        (int | None, "number"),
-        (list[str], "list of text"),
-        (dict[str, str | list[str]], "mapping"),
-        (tuple[int, ...] | str, "list of number or text"),
-    ],
-)
-def test_types_are_written_in_words(annotation: Any, text: str) -> None:
-    assert type_text(annotation) == text

@@ -1,4 +1,4 @@
-"""Effects that are refused, lost, late or no longer wanted, and the quota that is kept full."""
+"""Effects that are looked for, found again, late, or taken up by another engine."""
 
 from __future__ import annotations
 
@@ -7,159 +7,32 @@ from datetime import timedelta
 
 from moto import mock_aws
 
-from chalicelib.actions.base import Review
-from chalicelib.domain.run import RunState, StepState
+from chalicelib.domain.run import RunState
 from chalicelib.engine.local import drive, hold
-from chalicelib.errors import ActionError, ErrorKind, StoreError
+from chalicelib.errors import StoreError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench, make_bench
 
 
-def refusal(kind: ErrorKind) -> ActionError:
-    return ActionError(f"aws.{kind.value}", f"it is {kind.value}", kind)
-
-
-def test_a_lost_answer_is_found_again_and_not_sent_twice(bench: Bench) -> None:
-    bench.world.lose = {"b"}
-    bench.world.hidden_s = 20
-    run = bench.run()
-    counts = bench.rows(run)["things"].counts
-    assert run.state is RunState.SUCCEEDED
-    assert (counts.adopted, counts.applied, counts.done) == (1, 2, 3)
-    assert bench.world.applied.count("b") == 1
-
-
-def test_an_answer_lost_before_the_effect_is_sent_again_after_the_settle_time(bench: Bench) -> None:
-    bench.world.refuse["b"] = [refusal(ErrorKind.IN_DOUBT)]
-    run = bench.run()
-    made = dict(bench.world.made.values())
-    assert run.state is RunState.SUCCEEDED
-    assert made["b"] - made["a"] >= timedelta(seconds=300)
-    assert bench.world.applied.count("b") == 2
-
-
-def test_an_action_may_settle_at_once() -> None:
-    with mock_aws():
-        bench = make_bench(settle_s=0)
-        bench.world.refuse["b"] = [refusal(ErrorKind.IN_DOUBT)]
-        bench.run()
-        made = dict(bench.world.made.values())
-        assert made["b"] - made["a"] < timedelta(seconds=60)
-
-
-def test_throttled_effects_come_within_the_minute(bench: Bench) -> None:
-    bench.world.refuse["b"] = [refusal(ErrorKind.THROTTLED)] * 5
-    run = bench.run()
-    made = dict(bench.world.made.values())
-    assert run.state is RunState.SUCCEEDED
-    assert made["b"] - made["a"] < timedelta(minutes=3)
-
-
-def test_at_capacity_waits_and_comes_later(bench: Bench) -> None:
-    bench.world.refuse["a"] = [refusal(ErrorKind.AT_CAPACITY)] * 3
-    run = bench.run()
-    assert run.state is RunState.SUCCEEDED
-    assert bench.rows(run)["things"].counts.failed == 0
-
-
-def test_a_busy_resource_does_not_hold_up_the_others(bench: Bench) -> None:
-    bench.world.refuse["a"] = [refusal(ErrorKind.BUSY)]
-    run = bench.run()
-    assert run.state is RunState.SUCCEEDED
-    assert bench.world.names() == ["b", "c", "a"]
-
-
-def test_busy_for_ever_ends_with_the_step(bench: Bench) -> None:
-    bench.world.refuse["a"] = [refusal(ErrorKind.BUSY)] * 10_000
-    step = {**toy_runbook()["steps"][0], "within": "30m"}
-    run = bench.run(steps=[step])
-    [failure] = bench.rows(run)["things"].failures
-    assert (failure.resource, failure.code) == ("a", "step.deadline")
-
-
-def test_a_terminal_refusal_ends_that_change_with_awss_words(bench: Bench) -> None:
-    bench.world.refuse["a"] = [refusal(ErrorKind.TERMINAL)]
-    run = bench.run()
-    [failure] = bench.rows(run)["things"].failures
-    assert failure.message == "it is terminal"
-    assert bench.rows(run)["things"].state is StepState.PARTIAL
-
-
-def test_no_more_than_the_window_is_in_flight() -> None:
-    with mock_aws():
-        bench = make_bench(window=2)
-        names = [f"n{n:02}" for n in range(9)]
-        run = bench.run(steps=[{"id": "things", "uses": "toy.make_things", "with": {"names": names}}], verify=[])
-        assert run.state is RunState.SUCCEEDED
-        assert bench.world.most_in_flight == 2
-        assert bench.world.names() == names
-
-
-def test_a_change_that_is_no_longer_needed_is_moot_and_never_sent() -> None:
-    with mock_aws():
-        bench = make_bench(review_every_s=0)
-        bench.world.reviews["b"] = Review(state="moot", message="b: a newer one is there")
-        run = bench.run(verify=[])
-        assert run.state is RunState.SUCCEEDED
-        assert bench.rows(run)["things"].counts.moot == 1
-        assert "b" not in bench.world.applied
-
-
-def test_a_change_whose_premise_is_gone_is_a_conflict_and_fails_by_name() -> None:
-    with mock_aws():
-        bench = make_bench(review_every_s=0)
-        bench.world.reviews["b"] = Review(state="conflict", message="b: it is healthy again")
-        run = bench.run(verify=[])
-        [failure] = bench.rows(run)["things"].failures
-        assert (failure.resource, failure.message) == ("b", "b: it is healthy again")
-
-
-def test_what_a_review_had_to_leave_out_is_told_and_the_rest_is_made() -> None:
-    with mock_aws():
-        bench = make_bench(review_every_s=0)
-        lost = [("vol-9", "action.resource_gone", "vol-9 is gone")]
-        bench.world.reviews["b"] = Review(params={"name": "b-less"}, lost=lost)
-        run = bench.run(verify=[])
-        row = bench.rows(run)["things"]
-        assert "b-less" in bench.world.names()
-        assert [failure.resource for failure in row.failures] == ["vol-9"]
-        assert (row.state, row.counts.done, row.counts.failed) == (StepState.PARTIAL, 3, 1)
-
-
-def test_waiting_changes_are_read_again_now_and_then() -> None:
-    with mock_aws():
-        bench = make_bench(review_every_s=120, window=1)
-        bench.world.reviews["c"] = Review(state="moot", message="c: a newer one is there")
-        bench.world.takes_s = 300
-        run = bench.run(verify=[])
-        assert bench.rows(run)["things"].counts.moot == 1
-        assert "c" not in bench.world.applied
-
-
-def test_a_leased_resource_is_refused_with_the_name_of_the_run_that_has_it() -> None:
-    with mock_aws():
-        bench = make_bench(lease="restore")
-        other = bench.start("other")
-        bench.services.ledger.lease("restore", "b", other.run_id)
-        run = bench.run("mine", verify=[])
-        [failure] = bench.rows(run)["things"].failures
-        assert other.run_id in failure.message
-        assert failure.code == "run.leased"
-        assert sorted(bench.world.names()) == ["a", "c"]
-
-
-def test_a_lease_of_an_ended_run_is_free() -> None:
-    with mock_aws():
-        bench = make_bench(lease="restore")
-        bench.run("first")
-        second = bench.run("second")
-        assert second.state is RunState.SUCCEEDED
-
-
-def test_looks_follow_the_forecast_and_not_a_beat(bench: Bench) -> None:
-    bench.world.takes_s = 700
+def test_looks_get_rarer_while_only_a_rate_is_assumed_and_never_beat(bench: Bench) -> None:
+    bench.world.takes_s = 3600
     bench.run(verify=[])
-    assert bench.world.looks <= 2
+    assert bench.world.looks <= 8, "at one, two, four ... minutes"
+
+
+def test_what_is_done_long_before_its_forecast_is_seen_within_minutes(bench: Bench) -> None:
+    bench.world.takes_s, bench.world.forecast_s = 50, 20_000
+    run = bench.run(verify=[])
+    assert run.ended_at is not None
+    assert run.ended_at - run.started_at < timedelta(minutes=2)
+
+
+def test_once_something_was_done_looks_follow_what_was_learned() -> None:
+    with mock_aws():
+        bench = make_bench(window=1)
+        bench.world.takes_s, bench.world.forecast_s = 600, 600
+        bench.run(steps=[{**toy_runbook()["steps"][0], "with": {"names": list("abcdefgh")}}], verify=[])
+        assert bench.world.looks <= 4 + 8, "four until the first is done, then one for each"
 
 
 def test_another_engine_goes_on_where_the_first_was_killed(bench: Bench) -> None:

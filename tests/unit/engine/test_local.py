@@ -117,7 +117,7 @@ def test_a_ledger_that_is_away_for_a_while_costs_time_and_nothing_else(bench: Be
     run = bench.start()
     real, left = bench.services.ledger.steps, [5]
 
-    def away(run_id: str) -> Any:  # noqa: ARG001 - the ledger's signature
+    def away(run_id: str) -> Any:
         left[0] -= 1
         if left[0] >= 0:
             raise StoreError("store.unavailable", "away")

@@ -169,6 +169,9 @@ def test_releasing_breaks_leases_and_the_hold_and_keeps_the_reason(ledger: Dynam
     ledger.create(a_run("r2"), {})
     ledger.lease("restore", "vol-1", "r1")
     assert ledger.release("r1", "its host is gone") == ["restore#vol-1", "held by me"]
+    freed = ledger.load("r1")
+    assert freed is not None
+    assert (freed.holder, freed.beat_until) == ("", None)
     assert ledger.lease("restore", "vol-1", "r2") == "r2"
     row = ledger.table.get("RUN#r1", "RUN")
     assert row is not None
@@ -226,3 +229,40 @@ def test_causes_that_join_at_once_are_all_recorded_and_the_newest_hundred_are_ke
     assert run is not None
     assert len(run.joined) == 100
     assert run.joined[-1].key == "flap-109"
+
+
+def test_a_person_who_is_released_keeps_the_name_so_that_nobody_goes_on_with_other_permissions(
+    ledger: DynamoLedger,
+) -> None:
+    ledger.create(a_run(holder="local:laptop:0:1", beat_until=START), {})
+    ledger.release("r1", "the laptop is gone")
+    freed = ledger.load("r1")
+    assert freed is not None
+    assert (freed.holder, freed.beat_until) == ("local:laptop:0:1", None)
+
+
+def test_running_runs_are_found_without_reading_those_that_ended(ledger: DynamoLedger) -> None:
+    for n in range(3):
+        ledger.create(a_run(f"r{n}", started_at=START + timedelta(hours=n)), {})
+        ended = a_run(f"r{n}").model_copy(update={"state": RunState.SUCCEEDED, "ended_at": START})
+        if n != 1:
+            ledger.finish(ended)
+    ledger.create(a_run("refused", state=RunState.REFUSED), {})
+    assert [row["sk"] for row in ledger.table.query("RUNNING#us-east-1")] == ["r1"]
+    assert [run.run_id for run in ledger.list_runs(limit=9, running=True)] == ["r1"]
+
+
+def test_a_stopped_run_that_goes_on_is_found_among_the_running_again(ledger: DynamoLedger) -> None:
+    run = ledger.create(a_run(), {})
+    stopped = ledger.finish(run.model_copy(update={"state": RunState.STOPPED, "ended_at": START}))
+    assert ledger.list_runs(limit=9, running=True) == []
+    ledger.reopen(stopped, holder="me", beat_until=START, fence_until=None)
+    assert [found.run_id for found in ledger.list_runs(limit=9, running=True)] == ["r1"]
+
+
+def test_a_plan_of_long_tags_fits_an_item(ledger: DynamoLedger) -> None:
+    tags = {f"key-{n:03}": "a long value of a tag " * 11 for n in range(50)}
+    row = StepRow(step_id="s", phase="steps", uses="x.y", state=StepState.RUNNING, started_at=START, pages=1)
+    big = change("i-1", yields=tuple({"item": f"vol-{n}", "tags": tags} for n in range(40)))
+    ledger.commit_plan("r1", row, [[big]])
+    assert ledger.page("r1", "s", 0) == [big]
