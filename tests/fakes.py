@@ -61,6 +61,7 @@ class World:
         lose: names whose answer is lost after the effect.
         hidden_s: How long a new thing is not listed by its effect id.
         fails: names that end failed while AWS works on them.
+        doubled: names that may be made twice, which shows only when they are looked for by effect id.
         reviews: name -> what re-reading its premise says.
     """
 
@@ -73,6 +74,7 @@ class World:
     lose: set[str] = field(default_factory=set)
     hidden_s: float = 0
     fails: set[str] = field(default_factory=set)
+    doubled: set[str] = field(default_factory=set)
     reviews: dict[str, Review] = field(default_factory=dict)
     looks: int = 0
     most_in_flight: int = 0
@@ -128,7 +130,10 @@ class MakeThings(Action[ThingsGiven]):
             if thing is None:
                 continue
             age = (self.world.clock.now() - thing[1]).total_seconds()
-            if effect.id is None and age < self.world.hidden_s:
+            if effect.id is None and change.key in self.world.doubled:
+                double = Failure(resource=change.key, code="toy.doubled", message=f"{change.key} is there twice")
+                effect = effect.model_copy(update={"failures": (double,)})  # noqa: PLW2901 - what is seen by name
+            elif effect.id is None and age < self.world.hidden_s:
                 continue
             found[change.key] = self._seen(change, effect, age)
         return found
@@ -152,7 +157,7 @@ class MakeThings(Action[ThingsGiven]):
         error = errors.pop(0) if errors else None
         if error:
             raise error
-        assert ctx.effect_id(name) not in world.made, f"{name} made twice"
+        assert ctx.effect_id(name) not in world.made or name in world.doubled, f"{name} made twice"
         world.made[ctx.effect_id(name)] = (str(change.params["name"]), world.clock.now())
         flying = [at for _, at in world.made.values() if (world.clock.now() - at).total_seconds() < world.takes_s]
         world.most_in_flight = max(world.most_in_flight, len(flying))

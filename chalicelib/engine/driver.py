@@ -96,7 +96,9 @@ class Driver:
                     moved[change.key] = after
             elif before.state is EffectState.IN_DOUBT and before.at and now - before.at >= settle:
                 step.forget(change.key)
+                step.resent.setdefault(change.key, before.at)
                 self.journal.note("not there after the settle time", step=row.step_id, change=change.key)
+        self._count_again(step, moved, action, ctx)
         record(self.ledger, memory, row, step, moved)
 
     @staticmethod
@@ -105,6 +107,19 @@ class Driver:
         step.put(change.key, effect)
         if effect.settled:
             step.not_before = None  # what has ended made room for what was refused
+
+    @staticmethod
+    def _count_again(step: StepMemory, moved: dict[str, Effect], action: Action[Any], ctx: StepContext) -> None:
+        """Look once more, by name, for what was sent twice: AWS may have listed the first one very late."""
+        twice = [
+            (step.changes[key], Effect(state=EffectState.IN_DOUBT, at=step.resent.pop(key)))
+            for key, effect in moved.items()
+            if effect.state is EffectState.DONE and key in step.resent
+        ]
+        for key, named in (action.observe(twice, ctx) if twice else {}).items():
+            more = tuple(failure for failure in named.failures if failure not in moved[key].failures)
+            moved[key] = moved[key].model_copy(update={"failures": (*moved[key].failures, *more)})
+            step.put(key, moved[key])
 
     def _expire(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
         """End what is open when the step's time is up, each by name."""

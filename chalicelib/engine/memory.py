@@ -29,6 +29,7 @@ class StepMemory:
         pages: Which page each change is on.
         regions: Where the changes are made.
         effects: What is known, by key; written with `put` and `forget` only.
+        resent: When what was given up as lost was first intended; it is looked for once more when the second is done.
         scale: How much longer effects take than forecast, learned from those that are done.
         learned: True once one was done, so that `scale` is more than an assumption.
         not_before: When effects may be tried again after AWS said not yet.
@@ -41,6 +42,7 @@ class StepMemory:
     sent: dict[str, datetime] = field(default_factory=dict)
     forecast_s: dict[str, float] = field(default_factory=dict)
     lost: dict[str, tuple[Failure, ...]] = field(default_factory=dict)
+    resent: dict[str, datetime] = field(default_factory=dict)
     scale: float = 1.0
     learned: bool = False
     not_before: datetime | None = None

@@ -45,8 +45,12 @@ def given_to(step: Step, action: Action[Any] | Check[Any], scope: Scope) -> Any:
     try:
         return action.given.model_validate(fill(step.with_, scope))
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_plain(e['msg'])}" for e in error.errors()[:5])
         raise InputError("step.bad_input", f"Step '{step.id}': what it was given does not fit: {said}") from error
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Limits, now: datetime) -> StepContext:

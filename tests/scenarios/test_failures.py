@@ -124,3 +124,25 @@ def test_a_step_past_its_deadline_names_what_is_open_and_the_rest_is_there(stage
     assert late, "something was late"
     assert away, "something was in time"
     assert found.owes, "what was left behind in AWS is owed"
+
+
+def test_what_aws_listed_too_late_to_be_found_was_made_twice_and_that_is_told(stage: Stage) -> None:
+    """The limit of the promise: no token, a lost answer, and a listing that lags for longer than the settle time."""
+    stage.control.weather(lost_answer_share=1.0, visibility_s=500)
+    run = stage.start(stage.book())
+    stage.services.engine.advance(run.run_id, 1)
+    stage.control.weather(lost_answer_share=0.0)
+    found = stage.drive(run)
+    twice = [failure for failure in step(found, "snapshots").failures if failure.code == "action.duplicate"]
+    made = [s["VolumeId"] for s in stage.snapshots(HOME, run.run_id)]
+    doubled = {volume for volume in made if made.count(volume) > 1}
+    assert doubled, "the weather was bad enough"
+    assert exit_code(found) == 1
+    assert all(any(s["SnapshotId"] in f.message for f in twice) for s in surplus(stage, run.run_id))
+
+
+def surplus(stage: Stage, run_id: str) -> list[dict[str, Any]]:
+    """Return the snapshots of volumes that have an older one of the same run."""
+    made = sorted(stage.snapshots(HOME, run_id), key=lambda s: (s["StartTime"], s["SnapshotId"]))
+    seen: set[str] = set()
+    return [s for s in made if s["VolumeId"] in seen or seen.add(s["VolumeId"])]  # type: ignore[func-returns-value]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
+from typing import Any
 
 from moto import mock_aws
 
 from chalicelib.domain.run import RunState
 from chalicelib.engine.local import drive, hold
-from chalicelib.errors import StoreError
+from chalicelib.errors import ActionError, ErrorKind, StoreError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench, make_bench
 
@@ -74,3 +75,20 @@ def test_an_effect_whose_record_was_lost_is_looked_for_and_not_made_again(bench:
     assert ended.state is RunState.SUCCEEDED
     assert bench.world.applied == ["a", "b", "c"]
     assert bench.rows(ended)["things"].counts.adopted == 1
+
+
+def test_what_was_sent_again_is_counted_when_it_is_done_and_a_double_is_told(bench: Bench) -> None:
+    """The answer was lost before the effect as far as anybody could see; AWS listed the first one very late."""
+    bench.world.refuse["b"] = [ActionError("aws.no_answer", "b: no answer", ErrorKind.IN_DOUBT)]
+    real = bench.services.actions["toy.make_things"].observe  # type: ignore[union-attr]
+
+    def late(asked: Any, ctx: Any) -> Any:
+        found = real(asked, ctx)
+        bench.world.doubled = {"b"} if bench.world.applied.count("b") == 2 else set()
+        return found
+
+    bench.services.actions["toy.make_things"].observe = late  # type: ignore[method-assign, union-attr]
+    run = bench.run(verify=[])
+    row = bench.rows(run)["things"]
+    assert [failure.code for failure in row.failures] == ["toy.doubled"]
+    assert (row.counts.done, row.counts.failed) == (3, 1)
