@@ -26,6 +26,7 @@ COUNTED = {
     "event ignored": ("EventIgnored", ()),
     "runbook ignored": ("RunbookIgnored", ("runbook",)),
     "run restarted": ("RunRestarted", ()),
+    "runs left to people": ("RunsLeftToPeople", ()),
 }
 # What a person should look at some time.
 WARNINGS = frozenset({"event ignored", "runbook ignored", "restart failed", "runs left to people", "could not look"})

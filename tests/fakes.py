@@ -23,7 +23,7 @@ class FakeClock:
     """Time that moves only when somebody waits for it."""
 
     def __init__(self, start: datetime = START) -> None:
-        self.time = start
+        self.time = self.start = start
         self.on_sleep: Callable[[], None] | None = None
 
     def now(self) -> datetime:
@@ -57,6 +57,7 @@ class World:
         made: effect id -> (name, when made).
         takes_s: How long each thing takes.
         forecast_s: How long each thing is expected to take; None = as long as it does.
+        answer_s: How long each call takes.
         refuse: name -> errors to raise, one an attempt; None = it works.
         lose: names whose answer is lost after the effect.
         hidden_s: How long a new thing is not listed by its effect id.
@@ -68,6 +69,7 @@ class World:
     clock: FakeClock
     takes_s: float = 60
     forecast_s: float | None = None
+    answer_s: float = 0
     made: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     applied: list[str] = field(default_factory=list)
     refuse: dict[str, list[ActionError | None]] = field(default_factory=dict)
@@ -153,6 +155,7 @@ class MakeThings(Action[ThingsGiven]):
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
         world, name = self.world, change.key
         self.world.applied.append(name)
+        world.clock.time += timedelta(seconds=world.answer_s)
         errors = world.refuse.get(name, [])
         error = errors.pop(0) if errors else None
         if error:

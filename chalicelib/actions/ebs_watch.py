@@ -137,6 +137,8 @@ def _adopted(change: Change, effect: Effect, sighting: Sighting, ctx: StepContex
     failures = list(effect.failures)
     if short > 0 and waited:
         failures.append(_short(change, sighting))
+    if short <= 0:
+        failures += _left_out(change, sighting)
     if sighting.surplus:
         failures.append(_duplicate(change, sighting.surplus))
     made = own.get(tags.SET) if change.params.get("how") == "set" else first["SnapshotId"]
@@ -159,6 +161,20 @@ def _short(change: Change, sighting: Sighting) -> Failure:
         message=f"The set of {change.resource} in {change.region} lacks a snapshot of {', '.join(missing)}, so it is "
         "not complete and no recovery point. Run again to make a complete one.",
     )
+
+
+def _left_out(change: Change, sighting: Sighting) -> list[Failure]:
+    """Name the volumes that the set was made without: its size says that they were gone when it was made."""
+    missing = sorted(str(one["item"]) for one in change.yields if one["item"] not in sighting.members)
+    return [
+        Failure(
+            resource=volume,
+            code="action.resource_gone",
+            message=f"{volume} was planned and is not in the set of {change.resource} in {change.region}: it was gone, "
+            "or no longer attached there, when the set was made. If it still exists, run again.",
+        )
+        for volume in missing
+    ]
 
 
 def _duplicate(change: Change, surplus: Sequence[str]) -> Failure:

@@ -59,7 +59,13 @@ class Send(Action[SendInput]):
     name: ClassVar[str] = "notify.send"
     given: ClassVar[type[ActionModel]] = SendInput
     returns: ClassVar[type[ActionModel]] = SendOutput
-    permissions: ClassVar[tuple[str, ...]] = ("sns:GetTopicAttributes", "sns:Publish", "sts:GetCallerIdentity")
+    permissions: ClassVar[tuple[str, ...]] = (
+        "kms:Decrypt",  # both of KMS: for topics that are encrypted under a key of your own
+        "kms:GenerateDataKey",
+        "sns:GetTopicAttributes",
+        "sns:Publish",
+        "sts:GetCallerIdentity",
+    )
     within: ClassVar[timedelta] = timedelta(minutes=30)
     settle_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = "Plan: GetCallerIdentity (for a name), GetTopicAttributes. Apply: Publish."

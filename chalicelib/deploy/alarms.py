@@ -35,6 +35,12 @@ def alarms(runbooks: Iterable[Runbook]) -> dict[str, Any]:
             {"FunctionName": {"Ref": RUN}},
         ),
     }
+    made["AlarmLeftToPeople"] = _alarm(
+        "A run that somebody drove from their own machine is abandoned; `lifeboat runs list --running` names it.",
+        NAMESPACE,
+        "RunsLeftToPeople",
+        {"service": SERVICE},
+    )
     for runbook in runbooks:
         made[logical("alarm-failed", runbook.name)] = _alarm(
             f"A run of {runbook.name} failed; `lifeboat runs list --runbook {runbook.name}` names it.",

@@ -17,6 +17,9 @@ from chalicelib.domain.runbook import Runbook
 Statement = dict[str, Any]
 READS = ("Describe", "List", "Get")
 ANYWHERE = ("sns:", "sts:")  # who is told may be told in any Region; guards are about what is changed
+# What publishing to a topic under a customer's own key takes, and only through SNS:
+# https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+ENVELOPE = frozenset({"kms:Decrypt", "kms:GenerateDataKey"})
 GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach with a key on behalf of the role
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
@@ -46,7 +49,9 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
 
     Resources cannot be named beforehand: what a runbook selects it selects by tag, at the time.
     """
-    wanted = sorted({permission for action in used_actions(runbooks) for permission in action.permissions})
+    used = [frozenset(action.permissions) for action in used_actions(runbooks)]
+    encloses = any(permissions >= ENVELOPE for permissions in used)
+    wanted = sorted({each for permissions in used for each in _beside_envelope(permissions)})
     changes = [each for each in wanted if not _reads(each) and not each.startswith(ANYWHERE)]
     others = [each for each in wanted if each not in changes]
     guarded: list[Any] = sorted({region for runbook in runbooks for region in runbook.guard.regions})
@@ -56,6 +61,11 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
         ("ReadAndTell", others, None),
         ("ChangeWhereGuarded", [each for each in changes if each != GRANT], where),
         ("GrantToAws", [each for each in changes if each == GRANT], for_aws),
+        (
+            "EncloseNotices",
+            sorted(ENVELOPE) if encloses else [],
+            {"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}},
+        ),
     ]
     return [allow(sid, actions, "*", condition) for sid, actions, condition in made if actions]
 
@@ -112,6 +122,10 @@ def role(service: str, name: str, statements: Sequence[Statement]) -> dict[str, 
             "Policies": [{"PolicyName": name, "PolicyDocument": document}],
         },
     }
+
+
+def _beside_envelope(permissions: frozenset[str]) -> frozenset[str]:
+    return permissions - ENVELOPE if permissions >= ENVELOPE else permissions
 
 
 def _reads(permission: str) -> bool:

@@ -165,6 +165,7 @@ class StepRow(Strict):
     message: str = ""
     next_at: datetime | None = None
     reviewed_at: datetime | None = None
+    round: int = 1
 
     @property
     def settled(self) -> bool:

@@ -21,6 +21,8 @@ from chalicelib.engine.driver import Driver
 from chalicelib.engine.flow import Flow, failed
 from chalicelib.engine.memory import RunMemory, recall
 from chalicelib.engine.ports import Clock, Journal, Launcher, Ledger, Tick
+from chalicelib.engine.recording import ensure_held
+from chalicelib.engine.rounds import begin_round
 from chalicelib.engine.scope import Actions
 from chalicelib.engine.steps import Steps
 from chalicelib.errors import StoreError, SupersededError
@@ -69,6 +71,7 @@ class Engine:
         if run.generation != generation:
             return self._handed_over_before(run, generation)
         memory = recall(self.ledger, run, self._memory.pop(run_id, None))
+        begin_round(self.ledger, memory, self.clock.now())
         tick = self._finish(memory) if self._slice(memory) else self._pause(memory)
         if not tick.ended:
             self._memory[run_id] = memory  # kept only after a slice that was recorded whole: else the ledger knows more
@@ -99,6 +102,8 @@ class Engine:
             for phase, step in steps:
                 before = memory.rows.get(step.id)
                 row = self._steps.work(memory, phase, step, until)
+                if self.clock.now() >= until + timedelta(seconds=self.settings.pace.send_window_s):
+                    ensure_held(self.ledger, memory)
                 if row != before and (row.planned_at or row.settled):
                     self.ledger.save_step(memory.run.run_id, row)
                 moved |= before is None or before.state is not row.state
@@ -144,8 +149,9 @@ class Engine:
             moments += [moment for moment in (row.next_at, row.deadline) if moment]
             step = memory.step(row.step_id)
             if step.in_state(EffectState.ABSENT):
-                moments += [m for m in (step.not_before, memory.run.fence_until) if m and m > now]
-                if self._has_ready(memory, row) and not step.not_before and not memory.run.fence_until:
+                held = [moment for moment in (step.not_before, memory.run.fence_until) if moment and moment > now]
+                moments += held
+                if not held and self._has_ready(memory, row):
                     moments.append(now)  # the slice ended before all was sent
         return max(now, min(moments, default=now + timedelta(seconds=self.settings.pace.poll_min_s)))
 
@@ -165,7 +171,9 @@ class Engine:
         """Record how the run ended."""
         run, rows = memory.run, memory.rows
         bad = failed(rows.values())
-        unreached = any(step.id not in rows for phase in REACHED for step in _steps_of(memory, phase))
+        unreached = any(
+            step.id not in rows or not rows[step.id].settled for phase in REACHED for step in _steps_of(memory, phase)
+        )
         cut = run.stop and (unreached or any(row.state is StepState.STOPPED for row in rows.values()))
         state = RunState.STOPPED if cut else RunState.FAILED if bad else RunState.SUCCEEDED
         message = "; ".join(f"{row.step_id} {row.state.value}" for row in bad)

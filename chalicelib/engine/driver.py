@@ -18,7 +18,7 @@ from chalicelib.engine.looking import learn, next_look
 from chalicelib.engine.memory import RunMemory, StepMemory
 from chalicelib.engine.ports import Clock, Journal, Ledger
 from chalicelib.engine.premises import Premises
-from chalicelib.engine.recording import record
+from chalicelib.engine.recording import ensure_held, record
 from chalicelib.engine.sending import Sender
 from chalicelib.errors import ActionError, ErrorKind
 from chalicelib.settings import Pace
@@ -47,7 +47,8 @@ class Driver:
         """Work on one planned step until nothing can be done now, or `until`; returns its row with the next look."""
         step = memory.step(row.step_id)
         self._follow_needs(memory, row, step)
-        if row.next_at is None or self.clock.now() >= row.next_at:
+        late = row.deadline is not None and self.clock.now() >= row.deadline
+        if late or row.next_at is None or self.clock.now() >= row.next_at:
             self._look(memory, row, step, action, ctx)
         if row.deadline and self.clock.now() >= row.deadline:
             self._expire(memory, row, step)
@@ -117,12 +118,14 @@ class Driver:
             if effect.state is EffectState.DONE and key in step.resent
         ]
         for key, named in (action.observe(twice, ctx) if twice else {}).items():
-            more = tuple(failure for failure in named.failures if failure not in moved[key].failures)
+            told = {(failure.resource, failure.code) for failure in moved[key].failures}
+            more = tuple(failure for failure in named.failures if (failure.resource, failure.code) not in told)
             moved[key] = moved[key].model_copy(update={"failures": (*moved[key].failures, *more)})
             step.put(key, moved[key])
 
     def _expire(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
         """End what is open when the step's time is up, each by name."""
+        ensure_held(self.ledger, memory)  # a process that slept until now may have been taken over long ago
         now = self.clock.now()
         expired = {}
         for change in step.open():

@@ -111,6 +111,12 @@ class RunMemory:
     rows: dict[str, StepRow] = field(default_factory=dict)
     steps: dict[str, StepMemory] = field(default_factory=dict)
 
+    def forget(self, step_ids: Iterable[str]) -> None:
+        """Forget steps that are to be planned anew."""
+        for step_id in step_ids:
+            self.rows.pop(step_id, None)
+            self.steps.pop(step_id, None)
+
     def step(self, step_id: str) -> StepMemory:
         """Return a step's memory, made empty when it has none."""
         return self.steps.setdefault(step_id, StepMemory())
@@ -135,7 +141,7 @@ def recall(ledger: Ledger, run: Run, known: RunMemory | None) -> RunMemory:
     for row in memory.rows.values():
         step = memory.step(row.step_id)
         for number in range(row.pages):
-            step.add_page(number, ledger.page(run.run_id, row.step_id, number))
+            step.add_page(number, ledger.page(run.run_id, row, number))
             for key, effect in ledger.effects(run.run_id, row.step_id, number).items():
                 step.put(key, effect)
         for intent in run.intents.get(row.step_id, ()):

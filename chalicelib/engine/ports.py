@@ -127,8 +127,8 @@ class Ledger(Protocol):
         """Remove step rows, so that a continued run plans these steps anew."""
         ...
 
-    def page(self, run_id: str, step_id: str, number: int) -> list[Change]:
-        """Return one page of a committed plan."""
+    def page(self, run_id: str, row: StepRow, number: int) -> list[Change]:
+        """Return one page of the plan that a step row committed."""
         ...
 
     def effects(self, run_id: str, step_id: str, number: int) -> dict[str, Effect]:

@@ -8,6 +8,7 @@ from chalicelib.domain.change import Effect
 from chalicelib.domain.run import StepRow
 from chalicelib.engine.memory import RunMemory, StepMemory
 from chalicelib.engine.ports import Ledger
+from chalicelib.errors import SupersededError
 
 
 def record(ledger: Ledger, memory: RunMemory, row: StepRow, step: StepMemory, effects: Mapping[str, Effect]) -> None:
@@ -18,3 +19,14 @@ def record(ledger: Ledger, memory: RunMemory, row: StepRow, step: StepMemory, ef
         step.put(key, effect)
     for number, page in pages.items():
         ledger.record(memory.run.run_id, row.step_id, number, page)
+
+
+def ensure_held(ledger: Ledger, memory: RunMemory) -> None:
+    """Read the run again before a write that nothing else fences.
+
+    Raises:
+        SupersededError: another generation drives it now, or it has ended.
+    """
+    fresh = ledger.load(memory.run.run_id)
+    if fresh is None or fresh.ended or fresh.generation != memory.run.generation:
+        raise SupersededError("run.superseded", f"Run '{memory.run.run_id}' was taken over while this process slept.")

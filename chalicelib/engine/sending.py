@@ -24,7 +24,8 @@ from chalicelib.errors import ActionError, ErrorKind, RefusedError
 from chalicelib.settings import Pace
 
 WAVE = 200  # most effects of one intent
-THROTTLES = 3  # so many refusals in a row mean: not now
+UNHEARD = 3  # so many in a row that were throttled or not answered mean: not now
+SILENT = frozenset({ErrorKind.THROTTLED, ErrorKind.IN_DOUBT})
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Sender:
                 wave = self.premises.reviewed(memory, row, step, action, ctx, wave)
             if wave and action.lease:
                 wave = self.premises.leased(memory, row, step, action.lease, wave)
-            if not wave or not self._send_wave(memory, row, step, action, ctx, wave):
+            if not wave or not self._send_wave(memory, row, step, action, ctx, wave, until):
                 return
 
     def _wave(self, memory: RunMemory, step: StepMemory, action: Action[Any], ctx: StepContext) -> list[Change]:
@@ -87,25 +88,29 @@ class Sender:
         action: Action[Any],
         ctx: StepContext,
         wave: Sequence[Change],
+        until: datetime,
     ) -> bool:
         """Intend and send one wave; returns False when no more should be sent in this slice."""
-        throttles, left = 0, list(wave)
-        while left:
+        unheard, left = 0, list(wave)  # unheard: sent in a row without AWS taking or refusing it
+        while left and self.clock.now() < until:
             at = self.clock.now()
             if not self._intend(memory, row, step, left, at):
                 return False
-            while left and self.clock.now() - at < timedelta(seconds=self.pace.send_window_s):
+            closes = min(until, at + timedelta(seconds=self.pace.send_window_s))
+            while left and self.clock.now() < closes and unheard < UNHEARD:
                 change = left.pop(0)
                 kind = self._send_one(memory, row, step, action, ctx, change, at)
                 if kind is ErrorKind.AT_CAPACITY:  # for all that is like it; a quota of one resource comes as busy
                     return self._hold(step, self.pace.poll_min_s * 4)
-                throttles = throttles + 1 if kind is ErrorKind.THROTTLED else 0
-                if throttles == THROTTLES:
-                    return self._hold(step, 5 * 2 ** min(step.patience, 4))
+                unheard = unheard + 1 if kind in SILENT else 0
                 if kind is ErrorKind.BUSY:
                     self._hold(step, self.pace.poll_min_s * 4)
+            if unheard >= UNHEARD:
+                break
+        if unheard:
+            return self._hold(step, 5 * 2 ** min(step.patience, 4))
         step.patience = 0
-        return step.not_before is None
+        return step.not_before is None or step.not_before <= self.clock.now()
 
     def _hold(self, step: StepMemory, seconds: int) -> bool:
         step.patience += 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from chalicelib.domain.run import Run, RunCause, RunState, StepState, run_id_for
+from chalicelib.domain.run import Run, RunCause, RunState, run_id_for
 from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.ports import Clock, Launcher, Ledger
 from chalicelib.errors import RefusedError
@@ -82,24 +82,7 @@ class Starter:
         until = now + timedelta(seconds=self.settings.pace.fence_s) if fence else None
         if run.state is not RunState.STOPPED:
             return self.ledger.take(run, holder=holder, beat_until=beat, fence_until=until)
-        self._reopen_steps(run, now)
         return self.ledger.reopen(run, holder=holder, beat_until=beat, fence_until=until)
-
-    def _reopen_steps(self, run: Run, now: datetime) -> None:
-        """Let stopped steps go on with a fresh deadline, and what always runs at the end run again."""
-        rows = self.ledger.steps(run.run_id)
-        self.ledger.forget_steps(run.run_id, [row.step_id for row in rows if row.phase != "steps"])
-        for row in rows:
-            if row.phase == "steps" and row.state is StepState.STOPPED:
-                within = row.deadline - row.started_at if row.deadline else timedelta(hours=4)
-                update = {
-                    "state": StepState.RUNNING,
-                    "ended_at": None,
-                    "deadline": now + within,
-                    "message": "",
-                    "code": "",
-                }
-                self.ledger.save_step(run.run_id, row.model_copy(update=update))
 
     def _new(self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], too_old: str | None) -> Run:
         now = self.clock.now()

@@ -16,6 +16,15 @@ BY_A_PERSON = "local:"  # such a holder keeps its name: the sweeper leaves what 
 CLAIM_GRACE_S = 300  # how long a claim without a run row is believed: its starter may be about to write it
 
 
+def _left_by_a_person(run: Run, now: datetime) -> bool:
+    """Return True for a run that only its person would continue, and that person's process is overdue.
+
+    Nobody takes it over, so causes must not join it: they would wait for ever.
+    """
+    overdue = run.beat_until is None or (now - run.beat_until).total_seconds() > CLAIM_GRACE_S
+    return run.holder.startswith(BY_A_PERSON) and overdue
+
+
 class Claims:
     """The part of the ledger in which runs meet."""
 
@@ -50,7 +59,7 @@ class Claims:
             return rows.epoch(now) - int(row["claimed_at"]) < CLAIM_GRACE_S
         run = rows.run_from(other)
         if not run.ended:
-            return True
+            return not _left_by_a_person(run, now)
         return run.ended_at is not None and (now - run.ended_at).total_seconds() < cooldown_s
 
     def lease(self, kind: str, resource: str, run_id: str) -> str:
@@ -88,6 +97,9 @@ class Claims:
                 self.table.delete(mine["sk"], "LEASE")
                 released.append(mine["sk"].removeprefix("LEASE#"))
             self.table.delete(mine["pk"], mine["sk"])
+        for name in self.owed(run_id):
+            self.settle(run_id, name)
+            released.append(f"owes {name}")
         if row["holder"]:
             released.append(f"held by {row['holder']}")
         said = {"at": datetime.now(UTC).isoformat(), "reason": reason, "released": released}

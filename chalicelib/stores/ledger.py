@@ -108,16 +108,27 @@ class DynamoLedger(Claims):
 
     def finish(self, run: Run) -> Run:
         """Record the terminal state, free what the run held, and let its rows expire if it owes nothing."""
-        values: dict[str, Any] = {}
-        if run.state is not RunState.STOPPED and not self.owed(run.run_id):
-            values["expires_at"] = rows.epoch((run.ended_at or run.started_at) + timedelta(days=self.keep_days))
-            for row in list(self.table.query(rows.run_key(run.run_id), keys_only=True)):
-                if row["sk"] != "RUN":
-                    self.table.update(row["pk"], row["sk"], values)
         ended = run.model_copy(update={"tick": run.tick + 1, "holder": "", "beat_until": None, "intents": {}})
-        found = rows.run_from(self._guarded(run, {**rows.run_values(ended), **values}, MINE))
+        found = rows.run_from(self._guarded(run, rows.run_values(ended), MINE))
         self.table.delete(f"RUNNING#{run.region}", run.run_id)
+        self._let_expire(found)
         return found
+
+    def release(self, run_id: str, reason: str) -> list[str]:
+        """Break a run's leases and hold, strike out what it owes, and let it expire if it has ended."""
+        released = super().release(run_id, reason)
+        run = self.load(run_id)
+        if run and run.ended:
+            self._let_expire(run)
+        return released
+
+    def _let_expire(self, run: Run) -> None:
+        """Let all rows of an ended run expire; not while it owes something, nor of one that can be continued."""
+        if run.state is RunState.STOPPED or self.owed(run.run_id):
+            return
+        values = {"expires_at": rows.epoch((run.ended_at or run.started_at) + timedelta(days=self.keep_days))}
+        for row in list(self.table.query(rows.run_key(run.run_id), keys_only=True)):
+            self.table.update(row["pk"], row["sk"], values)
 
     def steps(self, run_id: str) -> list[StepRow]:
         """Return all step rows of a run."""
@@ -126,7 +137,7 @@ class DynamoLedger(Claims):
 
     def commit_plan(self, run_id: str, row: StepRow, pages: Sequence[Sequence[Change]]) -> StepRow:
         """Store a plan, its step row last; returns the row that counts, which may be an earlier commit's."""
-        self.table.put_many([rows.plan_row(run_id, row.step_id, n, page) for n, page in enumerate(pages)])
+        self.table.put_many([rows.plan_row(run_id, row, n, page) for n, page in enumerate(pages)])
         try:
             self.table.put(rows.step_row(run_id, row), unless_exists=True)
         except ConditionError as other:
@@ -145,12 +156,12 @@ class DynamoLedger(Claims):
                 self.table.delete(pk, row["sk"])
             self.table.delete(pk, f"STEP#{step_id}")
 
-    def page(self, run_id: str, step_id: str, number: int) -> list[Change]:
-        """Return one page of a committed plan."""
-        row = self.table.get(rows.run_key(run_id), f"PLAN#{step_id}#{number:05d}")
-        if row is None:
-            raise StoreError("store.no_plan", f"Page {number} of step '{step_id}' of run '{run_id}' is missing.")
-        return rows.changes_from(row)
+    def page(self, run_id: str, row: StepRow, number: int) -> list[Change]:
+        """Return one page of the plan that a step row committed."""
+        found = self.table.get(rows.run_key(run_id), rows.page_key(row, number))
+        if found is None:
+            raise StoreError("store.no_plan", f"Page {number} of step '{row.step_id}' of run '{run_id}' is missing.")
+        return rows.changes_from(found)
 
     def effects(self, run_id: str, step_id: str, number: int) -> dict[str, Effect]:
         """Return the recorded effects of one page, by change key."""

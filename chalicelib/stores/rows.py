@@ -8,7 +8,7 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 | RUN#<run> | RUN | the run |
 | RUN#<run> | BOOK | its compiled runbook, never changed |
 | RUN#<run> | STEP#<step> | the step; written last when it is planned, that is what commits the plan |
-| RUN#<run> | PLAN#<step>#<page> | changes, never changed |
+| RUN#<run> | PLAN#<step>#<digest>#<page> | changes, never changed; the step's digest says which plan counts |
 | RUN#<run> | STATE#<step>#<page> | effects, an attribute for each change |
 | RUN#<run> | LEASE#<kind>#<resource> | that the run claimed it |
 | RUN#<run> | OWES#<name> | an obligation |
@@ -107,11 +107,16 @@ def paged(changes: Iterable[Change]) -> list[list[Change]]:
     return pages
 
 
-def plan_row(run_id: str, step_id: str, number: int, changes: Sequence[Change]) -> dict[str, Any]:
+def page_key(step: StepRow, number: int) -> str:
+    """Name a plan page by its plan's content: two that plan at once cannot overwrite each other's."""
+    return f"PLAN#{step.step_id}#{step.digest}#{number:05d}"
+
+
+def plan_row(run_id: str, step: StepRow, number: int, changes: Sequence[Change]) -> dict[str, Any]:
     """Return a plan page as an item."""
     text = "[" + ",".join(change.model_dump_json(exclude_defaults=True) for change in changes) + "]"
     body = zlib.compress(text.encode())  # a set of 40 volumes with 50 long tags each would not fit an item otherwise
-    return {"pk": run_key(run_id), "sk": f"PLAN#{step_id}#{number:05d}", "body": body}
+    return {"pk": run_key(run_id), "sk": page_key(step, number), "body": body}
 
 
 def changes_from(row: dict[str, Any]) -> list[Change]:

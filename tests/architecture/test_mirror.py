@@ -15,6 +15,7 @@ ELSEWHERE = {
     "engine/looking.py": ("unit/engine/test_driver.py", "when the driver looks next"),
     "engine/memory.py": ("unit/engine/test_driver.py", "what the driver remembers and recalls"),
     "engine/recording.py": ("unit/engine/test_driver.py", "that no effect is lost between AWS and the ledger"),
+    "engine/rounds.py": ("unit/engine/test_local.py", "who may go on with a stopped run, and with what"),
     "engine/scope.py": ("unit/engine/test_run.py", "what references see in whole runs"),
     "engine/steps.py": ("unit/engine/test_run.py", "the life of steps shows in whole runs"),
     "stores/claims.py": ("unit/stores/test_ledger.py", "the part of the ledger in which runs meet"),

@@ -175,7 +175,7 @@ def test_an_alarm_watches_a_metric_that_is_really_told() -> None:
         if each.get("Type") == "AWS::CloudWatch::Alarm" and each["Properties"]["Namespace"] == NAMESPACE
     ]
     told = {name: {"service", *dimensions} for name, dimensions in COUNTED.values()}
-    assert len(ours) == 2
+    assert len(ours) == 3
     for alarm in ours:
         assert {each["Name"] for each in alarm["Dimensions"]} == told[alarm["MetricName"]]
 

@@ -6,11 +6,12 @@ import contextlib
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from moto import mock_aws
 
 from chalicelib.domain.run import RunState
 from chalicelib.engine.local import drive, hold
-from chalicelib.errors import ActionError, ErrorKind, StoreError
+from chalicelib.errors import ActionError, ErrorKind, StoreError, SupersededError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench, make_bench
 
@@ -92,3 +93,29 @@ def test_what_was_sent_again_is_counted_when_it_is_done_and_a_double_is_told(ben
     row = bench.rows(run)["things"]
     assert [failure.code for failure in row.failures] == ["toy.doubled"]
     assert (row.counts.done, row.counts.failed) == (3, 1)
+
+
+def test_what_is_done_when_the_time_is_up_is_seen_and_not_called_failed(bench: Bench) -> None:
+    """Looks are far apart; at the deadline there is one more."""
+    bench.world.takes_s = 610
+    step = {**toy_runbook()["steps"][0], "within": "11m"}
+    run = bench.run(steps=[step], verify=[])
+    assert run.state is RunState.SUCCEEDED
+
+
+def test_a_process_that_slept_through_a_take_over_calls_nothing_failed(bench: Bench) -> None:
+    run = bench.start(steps=[{**toy_runbook()["steps"][0], "within": "10m"}], verify=[])
+    bench.world.takes_s = 10_000
+    bench.services.engine.advance(run.run_id, 1)
+    real = bench.services.ledger.load
+    bench.clock.sleep(3600)
+    seen = real(run.run_id)
+    assert seen is not None
+    other = bench.again()
+    other.services.starter.take_over(seen, holder="local:other:0:1")
+    calls = iter([seen])
+    bench.services.ledger.load = lambda run_id: next(calls, None) or real(run_id)  # type: ignore[method-assign]
+    with pytest.raises(SupersededError):
+        bench.services.engine.advance(run.run_id, 1)
+    effects = bench.services.ledger.effects(run.run_id, "things", 0)
+    assert {effect.state.value for effect in effects.values()} == {"pending"}

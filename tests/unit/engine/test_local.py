@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.domain.run import Run, RunState, StepState, Stop
 from chalicelib.engine.local import drive, here, hold, surely_dead
-from chalicelib.errors import RefusedError, StoreError, SupersededError
+from chalicelib.errors import ActionError, ErrorKind, RefusedError, StoreError, SupersededError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench
 
@@ -197,3 +197,47 @@ def test_a_stop_when_all_is_done_changes_nothing(bench: Bench) -> None:
     run = bench.run()
     ask_stop(bench, run)
     assert loaded(bench, run).state is RunState.SUCCEEDED
+
+
+def test_a_stop_while_planning_is_throttled_ends_stopped_and_can_be_continued(bench: Bench) -> None:
+    bench.world.plan_error = ActionError("aws.throttled", "slow down", ErrorKind.THROTTLED)
+    run = bench.start(verify=[])
+    bench.services.engine.advance(run.run_id, 1)
+    ask_stop(bench, run)
+    stopped = drive(bench.services.engine, run)
+    assert stopped.state is RunState.STOPPED
+    bench.world.plan_error = None
+    ended = drive(bench.services.engine, hold(loaded(bench, run), bench.services.starter, new=False))
+    assert ended.state is RunState.SUCCEEDED
+    assert sorted(bench.world.names()) == ["a", "b", "c"]
+
+
+def test_a_continuation_that_is_killed_at_once_still_has_fresh_deadlines(bench: Bench) -> None:
+    """The run row says that it runs again, and nothing else was written yet."""
+    action: Any = bench.services.actions["toy.make_things"]
+    action.window_size = 1
+    run = bench.start(steps=[{**THINGS, "within": "1h"}])
+    bench.services.engine.advance(run.run_id, 1)
+    ask_stop(bench, run)
+    drive(bench.services.engine, run)
+    bench.clock.sleep(5 * 24 * 3600)
+    bench.services.starter.take_over(loaded(bench, run), holder="local:elsewhere:0:1")
+    bench.clock.sleep(5 * 24 * 3600)
+    ended = drive(bench.services.engine, hold(loaded(bench, run), bench.services.starter, new=False))
+    assert ended.state is RunState.SUCCEEDED
+    assert sorted(bench.world.names()) == ["a", "b", "c"]
+
+
+def test_of_two_people_who_continue_a_stopped_run_one_does(bench: Bench) -> None:
+    action: Any = bench.services.actions["toy.make_things"]
+    action.window_size = 1
+    run = bench.start()
+    bench.services.engine.advance(run.run_id, 1)
+    ask_stop(bench, run)
+    drive(bench.services.engine, run)
+    seen = loaded(bench, run)
+    bench.services.starter.take_over(seen, holder="local:ana:0:1")
+    before = bench.rows(run)
+    with pytest.raises(SupersededError):
+        bench.services.starter.take_over(seen, holder="local:ben:0:1")
+    assert bench.rows(run) == before

@@ -7,6 +7,7 @@ from datetime import timedelta
 from moto import mock_aws
 
 from chalicelib.domain.run import RunState, StepState
+from chalicelib.engine.local import drive
 from chalicelib.errors import ActionError, ErrorKind
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench, make_bench
@@ -90,3 +91,44 @@ def test_no_more_than_the_window_is_in_flight() -> None:
         assert run.state is RunState.SUCCEEDED
         assert bench.world.most_in_flight == 2
         assert bench.world.names() == names
+
+
+def test_a_refusal_that_is_over_does_not_hold_the_last_change_until_the_deadline(bench: Bench) -> None:
+    """Busy first, then throttled once, with nothing else in flight: the stale hold must not count."""
+    bench.world.refuse["a"] = [refusal(ErrorKind.BUSY), refusal(ErrorKind.THROTTLED)]
+    run = bench.run(steps=[{**toy_runbook()["steps"][0], "with": {"names": ["a"]}}], verify=[])
+    assert run.state is RunState.SUCCEEDED
+    assert run.ended_at is not None
+    assert run.ended_at - run.started_at < timedelta(minutes=10)
+
+
+def test_a_throttled_change_after_a_take_over_does_not_wait_for_the_deadline(bench: Bench) -> None:
+    run = bench.start(steps=[{**toy_runbook()["steps"][0], "with": {"names": ["a"]}}], verify=[])
+    bench.clock.sleep(1000)
+    taken = bench.services.starter.take_over(run, holder=run.holder)
+    bench.world.refuse["a"] = [refusal(ErrorKind.THROTTLED)] * 2
+    ended = drive(bench.services.engine, taken)
+    assert ended.state is RunState.SUCCEEDED
+    assert ended.ended_at is not None
+    assert ended.ended_at - bench.clock.now() < timedelta(minutes=10)
+    assert bench.clock.now() - run.started_at < timedelta(hours=1)
+
+
+def test_a_single_change_that_is_throttled_is_not_hammered(bench: Bench) -> None:
+    bench.world.refuse["a"] = [refusal(ErrorKind.THROTTLED)] * 6
+    bench.run(steps=[{**toy_runbook()["steps"][0], "with": {"names": ["a"]}}], verify=[])
+    made = dict(bench.world.made.values())
+    assert bench.world.applied.count("a") == 7
+    assert made["a"] - bench.world.clock.start >= timedelta(seconds=5 + 10 + 20 + 40 + 80)
+
+
+def test_an_ec2_that_hangs_does_not_make_a_slice_last_for_ever(bench: Bench) -> None:
+    names = [f"n{n:03}" for n in range(200)]
+    for name in names:
+        bench.world.refuse[name] = [refusal(ErrorKind.IN_DOUBT)]
+    bench.world.answer_s = 20
+    run = bench.start(steps=[{**toy_runbook()["steps"][0], "with": {"names": names}}], verify=[])
+    began = bench.clock.now()
+    bench.services.engine.advance(run.run_id, 1)
+    assert bench.clock.now() - began <= timedelta(seconds=60 + 20)
+    assert 0 < len(bench.world.applied) <= 5

@@ -82,3 +82,11 @@ def test_a_claim_whose_run_was_never_written_gives_way_after_a_while(bench: Benc
     table.update("RUNBOOK#us-east-1#toy", "ACTIVE", {"claimed_at": int(bench.clock.now().timestamp())})
     bench.clock.sleep(301)
     assert fire(bench, "e1").how == "new"
+
+
+def test_causes_do_not_join_a_run_that_somebodys_dead_laptop_left_behind(bench: Bench) -> None:
+    first = fire(bench, "e1")
+    bench.services.ledger.table.update(f"RUN#{first.run.run_id}", "RUN", {"holder": "local:elsewhere:0:1"})
+    assert fire(bench, "e2").how == "joined"
+    bench.clock.sleep(24 * 3600)
+    assert fire(bench, "e3").how == "new"

@@ -110,10 +110,12 @@ def test_a_plan_counts_only_with_its_step_row_and_the_first_commit_wins(ledger: 
     )
     assert ledger.commit_plan("r1", row, [[change("a"), change("b")]]) == row
     later = row.model_copy(update={"digest": "2"})
-    assert ledger.commit_plan("r1", later, [[change("a"), change("b")]]) == row
-    assert [c.key for c in ledger.page("r1", "s", 0)] == ["a", "b"]
+    assert ledger.commit_plan("r1", later, [[change("c")]]) == row
+    assert [c.key for c in ledger.page("r1", row, 0)] == ["a", "b"], (
+        "the later plan did not overwrite the one that counts"
+    )
     with pytest.raises(StoreError, match="Page 7"):
-        ledger.page("r1", "s", 7)
+        ledger.page("r1", row, 7)
 
 
 def test_pages_stay_small_enough_for_an_item() -> None:
@@ -127,7 +129,7 @@ def test_pages_stay_small_enough_for_an_item() -> None:
 def test_many_pages_are_written_whole(ledger: DynamoLedger) -> None:
     row = StepRow(step_id="s", phase="steps", uses="x.y", state=StepState.RUNNING, started_at=START, pages=60)
     ledger.commit_plan("r1", row, [[change(f"k{n}")] for n in range(60)])
-    assert ledger.page("r1", "s", 59)[0].key == "k59"
+    assert ledger.page("r1", row, 59)[0].key == "k59"
 
 
 def test_effects_are_recorded_side_by_side(ledger: DynamoLedger) -> None:
@@ -265,4 +267,21 @@ def test_a_plan_of_long_tags_fits_an_item(ledger: DynamoLedger) -> None:
     row = StepRow(step_id="s", phase="steps", uses="x.y", state=StepState.RUNNING, started_at=START, pages=1)
     big = change("i-1", yields=tuple({"item": f"vol-{n}", "tags": tags} for n in range(40)))
     ledger.commit_plan("r1", row, [[big]])
-    assert ledger.page("r1", "s", 0) == [big]
+    assert ledger.page("r1", row, 0) == [big]
+
+
+def test_releasing_strikes_out_what_is_owed_and_an_ended_run_may_expire_then(ledger: DynamoLedger) -> None:
+    run = ledger.create(a_run(), {})
+    ledger.owe("r1", "things.a", {"left_behind": "snap-1"})
+    ledger.finish(run.model_copy(update={"state": RunState.FAILED, "ended_at": START}))
+    assert {row.get("expires_at") for row in ledger.table.query("RUN#r1")} == {None}
+    assert ledger.release("r1", "I deleted it") == ["owes things.a"]
+    assert None not in {row.get("expires_at") for row in ledger.table.query("RUN#r1")}
+
+
+def test_a_superseded_process_cannot_let_a_living_run_expire(ledger: DynamoLedger) -> None:
+    run = ledger.create(a_run(), {})
+    ledger.take(run, holder="other", beat_until=START, fence_until=None)
+    with pytest.raises(SupersededError):
+        ledger.finish(run.model_copy(update={"state": RunState.SUCCEEDED, "ended_at": START}))
+    assert {row.get("expires_at") for row in ledger.table.query("RUN#r1")} == {None}
