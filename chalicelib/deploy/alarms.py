@@ -42,19 +42,26 @@ def alarms(runbooks: Iterable[Runbook]) -> dict[str, Any]:
         {"service": SERVICE},
     )
     for runbook in runbooks:
-        made[logical("alarm-failed", runbook.name)] = _alarm(
-            f"A run of {runbook.name} failed; `lifeboat runs list --runbook {runbook.name}` names it.",
+        made |= _of_runbook(runbook.name)
+    return made
+
+
+def _of_runbook(name: str) -> dict[str, Any]:
+    """Return the alarms of one runbook: its runs fail, or its triggers do not make any."""
+    return {
+        logical("alarm-failed", name): _alarm(
+            f"A run of {name} failed; `lifeboat runs list --runbook {name}` names it.",
             NAMESPACE,
             "RunEnded",
-            {"service": SERVICE, "runbook": runbook.name, "outcome": "failed"},
-        )
-        made[logical("alarm-refused", runbook.name)] = _alarm(
-            f"A trigger of {runbook.name} was refused, so it did not run; the log of the handler says why.",
+            {"service": SERVICE, "runbook": name, "outcome": "failed"},
+        ),
+        logical("alarm-refused", name): _alarm(
+            f"A trigger of {name} was refused, so it did not run; the log of the handler says why.",
             NAMESPACE,
             "EventTakenIn",
-            {"service": SERVICE, "runbook": runbook.name, "outcome": "refused"},
-        )
-    return made
+            {"service": SERVICE, "runbook": name, "outcome": "refused"},
+        ),
+    }
 
 
 def _alarm(

@@ -59,6 +59,7 @@ class Change(Strict):
         size_gib: Data moved, an upper bound, in GiB; for forecasts and for expected completion.
         order: Sort key: the smallest is applied first. An ISO time here means "oldest protected point first".
         weight: How much of the action's window (its quota) it takes while in flight.
+        group: Changes of one group have the same `order`; the guard lets all of them through, or none.
     """
 
     key: Annotated[str, Field(min_length=1, max_length=200)]
@@ -73,6 +74,7 @@ class Change(Strict):
     size_gib: int = 0
     order: str = ""
     weight: int = 1
+    group: str = ""
 
 
 class Failure(Strict):
@@ -92,12 +94,17 @@ class Forecast(Strict):
 
 
 class Plan(Strict):
-    """What a step decided: changes to make, what it cannot do at all, and notes for the reader."""
+    """What a step decided: changes to make, what it cannot do at all, and notes for the reader.
+
+    `population` is how many there are of what is disrupted or deleted: what the guard's share is a share of. None means
+    the changes themselves.
+    """
 
     changes: tuple[Change, ...] = ()
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     forecast: Forecast | None = None
+    population: int | None = None
 
 
 class Effect(Strict):

@@ -3,6 +3,7 @@
 `max_targets` bounds how many resources one step may touch and refuses the plan as a whole: a selector that suddenly
 matches ten times as much is a mistake to look at, not to do a tenth of. `regions` is where Lifeboat may act at all.
 `max_share` bounds disruptions and deletions only; above it the oldest go ahead and the rest waits for the next run.
+What belongs together (the members of a set) goes ahead together or waits together.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _shared(changes: Sequence[Change], max_share_percent: float, population: int
         return Judgement(allowed=tuple(changes))
     total = len(hurting) if population is None else population
     room = int(total * max_share_percent / 100)
-    held = {change.key for change in hurting[room:]}
+    held = {change.key for change in hurting[_cut(hurting, room) :]}
     if not held:
         return Judgement(allowed=tuple(changes))
     note = (
@@ -82,3 +83,15 @@ def _shared(changes: Sequence[Change], max_share_percent: float, population: int
         held_back=tuple(change for change in changes if change.key in held),
         notes=(note,),
     )
+
+
+def _cut(oldest_first: Sequence[Change], room: int) -> int:
+    """Return how many go ahead: at most `room`, and no group in part."""
+    cut = room
+    while 0 < cut < len(oldest_first) and _together(oldest_first[cut - 1], oldest_first[cut]):
+        cut -= 1
+    return cut
+
+
+def _together(one: Change, other: Change) -> bool:
+    return bool(one.group) and one.group == other.group

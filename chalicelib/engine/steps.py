@@ -66,6 +66,7 @@ class Steps:
             state=StepState.RUNNING,
             started_at=started,
             deadline=started + (step.within or action.within),
+            round=memory.run.round,
         )
 
     def _moved(self, memory: RunMemory, step: Step, row: StepRow, until: datetime) -> StepRow:
@@ -108,7 +109,7 @@ class Steps:
         known = memory.step(step.id)
         for number in range(row.pages):
             ours = row.digest == wanted.digest and row.pages == wanted.pages
-            known.add_page(number, pages[number] if ours else self.ledger.page(memory.run.run_id, step.id, number))
+            known.add_page(number, pages[number] if ours else self.ledger.page(memory.run.run_id, row, number))
         memory.rows[step.id] = row
         return row
 
@@ -165,8 +166,11 @@ def judged_plan(memory: RunMemory, plan: Plan) -> Plan:
         regions=guard.regions,
         max_targets=guard.max_targets,
         max_share_percent=guard.max_share,
+        population=plan.population,
     )
-    return plan.model_copy(update={"changes": judgement.allowed, "notes": (*plan.notes, *judgement.notes)})
+    waiting = tuple(f"held back: {each.kind.value} {each.resource}: {each.reason}" for each in judgement.held_back)
+    notes = (*judgement.notes, *plan.notes, *waiting)
+    return plan.model_copy(update={"changes": judgement.allowed, "notes": notes})
 
 
 def failures_of(row: StepRow, made: Any) -> tuple[Failure, ...]:

@@ -50,3 +50,9 @@ def test_the_share_counts_against_the_population_and_spares_creations() -> None:
     assert judged.held_back == ()
     creations = [change(f"c{n}") for n in range(3)]
     assert judge(creations, regions=HOME, max_targets=9, max_share_percent=1).held_back == ()
+
+
+def test_what_belongs_together_goes_ahead_together_or_waits_together() -> None:
+    sets = [change(f"s{n}-{m}", ChangeKind.DELETE, order=f"{n}", group=f"set-{n}") for n in range(2) for m in range(3)]
+    kept = [judge(sets, regions=HOME, max_targets=9, max_share_percent=s).allowed for s in (40, 50, 70, 100)]
+    assert [len(some) for some in kept] == [0, 3, 3, 6]
