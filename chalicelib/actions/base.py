@@ -41,6 +41,7 @@ class StepContext:
         region: The Region that the run belongs to.
         limits: Quotas and assumed rates, see `Settings`.
         rpo: The runbook's recovery point objective, if it states one.
+        timezone: The time zone (IANA) of the runbook's first schedule; UTC when it has none.
         summary: What the run has done so far, for notices: a subject line, then details.
     """
 
@@ -53,6 +54,7 @@ class StepContext:
     aws: Aws
     limits: Limits
     rpo: timedelta | None = None
+    timezone: str = "UTC"
     attempt: int = 1
     summary: Sequence[str] = field(default_factory=tuple)
 

@@ -9,13 +9,20 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.ebs_copies import CopySnapshots
+from chalicelib.actions.ebs_expiry import ExpireSnapshots
 from chalicelib.actions.ebs_snapshots import CreateSnapshots
 from chalicelib.actions.notify import Send
 from chalicelib.actions.recovery_points import RecoveryPoints
 from chalicelib.domain.signature import Signature
 from chalicelib.errors import InputError
 
-_ALL: tuple[Action[Any] | Check[Any], ...] = (CreateSnapshots(), CopySnapshots(), RecoveryPoints(), Send())
+_ALL: tuple[Action[Any] | Check[Any], ...] = (
+    CreateSnapshots(),
+    CopySnapshots(),
+    ExpireSnapshots(),
+    RecoveryPoints(),
+    Send(),
+)
 
 ACTIONS: Mapping[str, Action[Any] | Check[Any]] = MappingProxyType({each.name: each for each in _ALL})
 

@@ -46,6 +46,9 @@ KEY = Meaning(
 )
 NO_ANSWER = Meaning("action.no_answer", ErrorKind.IN_DOUBT, "It is looked up, and tried again if it had no effect.")
 UNREACHABLE = Meaning("action.unreachable", ErrorKind.THROTTLED, "Nothing was sent; it is tried again by itself.")
+IN_USE = Meaning(
+    "action.in_use", ErrorKind.TERMINAL, "It is kept. Remove what stands on it (deregister the image) if it is to go."
+)
 REFUSED = Meaning("action.refused", ErrorKind.TERMINAL, "Read AWS's reason and correct the runbook or the resource.")
 
 
@@ -84,6 +87,7 @@ TABLE: dict[str, Meaning] = {
         "InvalidVolume.NotFound InvalidSnapshot.NotFound InvalidInstanceID.NotFound NotFound NotFoundException"
         " InvalidAMIID.NotFound DBInstanceNotFound DBSnapshotNotFound ResourceNotFoundException",
     ),
+    **_each(IN_USE, "InvalidSnapshot.InUse"),
     **_each(
         KEY,
         "DisabledException KMSInvalidStateException KMSDisabledException KMS.DisabledException KMSDisabled"

@@ -28,6 +28,7 @@ SOURCE_SNAPSHOT = "lifeboat:source-snapshot"  # on copies
 SOURCE_REGION = "lifeboat:source-region"  # on copies
 MANIFEST = "lifeboat:manifest."  # followed by 0, 1, ...
 HANDS_OFF = "lifeboat:hands-off"
+EXPIRES = "lifeboat:expires"  # set by people: until when a point is kept (as `iso` writes it); it is no generation
 
 
 def of(resource: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from chalicelib.actions.base import Action, Check, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import filled_items
 from chalicelib.domain.run import StepRow, run_fields
-from chalicelib.domain.runbook import Step
+from chalicelib.domain.runbook import ScheduleTrigger, Step
 from chalicelib.domain.template import Scope, fill
 from chalicelib.domain.types import format_duration
 from chalicelib.engine.memory import RunMemory
@@ -65,6 +65,7 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         aws=aws,
         limits=limits,
         rpo=memory.runbook.objectives.rpo,
+        timezone=next((each.timezone for each in memory.runbook.when if isinstance(each, ScheduleTrigger)), "UTC"),
         attempt=memory.run.round if phase in {"always", "on_failure"} else 1,
         summary=summary_of(memory, now),
     )

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
+from chalicelib.sandbox import recycle_bin
 from chalicelib.sandbox.ec2 import wire
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.operations import OPERATIONS, perform
@@ -87,7 +88,7 @@ class Door:
     def _carry_out(self, request: Request, target: Target, number: int) -> Response:
         if self.sky.weather and target.service == "ec2" and target.operation in OPERATIONS:
             return self._ec2(request, target, number)
-        return self._by_moto(request)
+        return recycle_bin.answer(self.sky, target, request) or self._by_moto(request)
 
     def _ec2(self, request: Request, target: Target, number: int) -> Response:
         sky = self.sky

@@ -10,6 +10,8 @@ MIRRORED = ("domain", "engine", "stores", "aws", "actions")
 # Tested through the module that owns them. A part of it that moved out keeps the tests of the whole.
 ELSEWHERE = {
     "actions/base.py": ("unit/engine/test_run.py", "a shape; what it leaves open shows in whole runs"),
+    "actions/ebs_expiry_plan.py": ("unit/actions/test_ebs_expiry.py", "what the plan says of every snapshot"),
+    "actions/ebs_expiry_review.py": ("unit/actions/test_ebs_expiry.py", "what changes between plan and deletion"),
     "engine/advance.py": ("unit/engine/test_run.py", "whole runs, slice by slice"),
     "engine/flow.py": ("unit/engine/test_run.py", "the order of steps shows in whole runs only"),
     "engine/looking.py": ("unit/engine/test_driver.py", "when the driver looks next"),

@@ -26,6 +26,7 @@ class Cause:
     key: str
     at: datetime
     kind: str = "schedule"
+    runbook: str = "nightly-backup"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,14 @@ class Engines:
             RuntimeError: the fork server has ended.
         """
         attempts = [
-            {"url": url, "key": cause.key, "kind": cause.kind, "occurred_at": cause.at.isoformat()} for cause in causes
+            {
+                "url": url,
+                "key": cause.key,
+                "kind": cause.kind,
+                "occurred_at": cause.at.isoformat(),
+                "runbook": cause.runbook,
+            }
+            for cause in causes
         ]
         assert self._process.stdin is not None
         assert self._process.stdout is not None

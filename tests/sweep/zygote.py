@@ -28,7 +28,7 @@ from chalicelib.settings import Settings
 from tests.sweep.steering import LateClock, Steering
 
 HOME, AWAY = "us-east-1", "us-west-2"
-RUNBOOK = "nightly-backup"
+RUNBOOKS = ("nightly-backup", "nightly-retention")
 HANGS_S = 120  # real time after which an attempt counts as hanging, and is ended
 CLIENTS = (
     *(("ec2", region, manner) for region in (HOME, AWAY) for manner in ("read", "once")),
@@ -36,6 +36,8 @@ CLIENTS = (
     ("kms", HOME, "read"),
     ("kms", AWAY, "read"),
     ("sts", HOME, "read"),
+    ("rbin", HOME, "read"),
+    ("rbin", AWAY, "read"),
     ("sns", HOME, "read"),
     ("sns", HOME, "once"),
 )
@@ -50,7 +52,7 @@ class Warm:
         self.services: Services = build(chosen, clock=self.clock, prepare=self._prepare)
         for service, region, manner in CLIENTS:
             self.services.aws.client(service, region, manner)
-        self.runbook: Runbook = self.services.catalog.load(RUNBOOK)
+        self.runbooks: dict[str, Runbook] = {name: self.services.catalog.load(name) for name in RUNBOOKS}
 
     def _prepare(self, session: Any) -> None:
         attach(session, self.clock)  # type: ignore[arg-type]
@@ -68,7 +70,8 @@ class Warm:
             summary=f"{asked['kind']} {asked['key']}",
             trigger=0 if asked["kind"] == "schedule" else None,
         )
-        started = services.starter.start(self.runbook, cause, check_inputs(self.runbook, {}))
+        runbook = self.runbooks[asked["runbook"]]
+        started = services.starter.start(runbook, cause, check_inputs(runbook, {}))
         drove = not started.run.ended
         told = {"how": started.how, "run_id": started.run.run_id}
         run = drive(services.engine, hold(started.run, services.starter, new=started.how == "new"))

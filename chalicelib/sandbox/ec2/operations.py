@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.sandbox.ec2 import copies, reading, snapshots, tagging, volumes
+from chalicelib.sandbox.ec2 import copies, holds, reading, snapshots, tagging, volumes
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.wire import AwsError, Tree, truth
 
@@ -20,11 +20,15 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteSnapshot": snapshots.delete_snapshot,
     "DeleteTags": tagging.delete_tags,
     "DeleteVolume": volumes.delete_volume,
+    "DescribeImages": holds.describe_images,
     "DescribeInstances": reading.describe_instances,
+    "DescribeLockedSnapshots": holds.describe_locked_snapshots,
     "DescribeSnapshots": reading.describe_snapshots,
     "DescribeVolumeStatus": reading.describe_volume_status,
     "DescribeVolumes": reading.describe_volumes,
     "DetachVolume": volumes.detach_volume,
+    "LockSnapshot": holds.lock_snapshot,
+    "RegisterImage": holds.register_image,
 }
 
 

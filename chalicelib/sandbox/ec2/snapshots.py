@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.sandbox.ec2 import quotas, tags
+from chalicelib.sandbox.ec2 import holds, quotas, tags
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.notices import announce_set, announce_snapshot
 from chalicelib.sandbox.ec2.shapes import snapshot_shape
@@ -53,8 +53,12 @@ def create_snapshots(call: Ec2Call) -> Tree:
 
 
 def delete_snapshot(call: Ec2Call) -> Tree:
-    """Delete a completed, failed or pending snapshot. A pending one still counts against its volume's limit."""
+    """Delete a completed, failed or pending snapshot. A pending one still counts against its volume's limit.
+
+    Refused are those that are locked or of a registered image, and those that are being copied (assumed).
+    """
     snapshot = call.snapshot(call.required("SnapshotId"))
+    holds.check_free(call, snapshot)
     call.land.backend.delete_snapshot(snapshot.id)
     snapshot.deleted = True
     if snapshot.ready_at_s <= call.sky.now_s:

@@ -113,6 +113,7 @@ class WeatherSnapshot(Snapshot):
         self.visible_at_s = sky.now_s + sky.settings.visibility_s
         self.fails: str | None = None
         self.deleted = False
+        self.locked = False
         self.is_copy = False
         self.source_arn = ""
         self.origin_volume = str(self.volume.id)

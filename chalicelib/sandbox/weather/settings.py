@@ -71,6 +71,7 @@ class Weather(_Knobs):
     visibility_s: float = Field(default=20.0, ge=0)
     snapshots: Pace = Pace(base_s=60.0, gib_per_s=0.25)
     copies: Pace = Pace(base_s=120.0, gib_per_s=0.1)
+    recycle_bin_days: int = Field(default=0, ge=0)
     incremental_share: float = Field(default=0.1, ge=0, le=1)
     volume_create_s: float = Field(default=4.0, ge=0)
     volume_restore_s: float = Field(default=20.0, ge=0)

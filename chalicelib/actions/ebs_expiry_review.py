@@ -1,0 +1,102 @@
+"""Just before snapshots are deleted: is each still what it was, free, and is there still a better one?
+
+A set is deleted whole or not at all. While all its members are there, whatever speaks against one of them speaks for
+all; once some are deleted, the rest can be of no use as a set, and only what itself must stay does stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.actions.base import Review, StepContext
+from chalicelib.aws import listing, tags
+from chalicelib.aws.holds import held
+from chalicelib.domain.change import Change
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SnapshotTypeDef
+
+Listed = Mapping[str, Sequence["SnapshotTypeDef"]]  # by set
+
+
+def reviewed(changes: Sequence[Change], ctx: StepContext) -> dict[str, Review]:
+    """Return a conflict for each deletion that must not be made any more; what may be made is left out.
+
+    Per Region: one listing by set (200 sets a call) of what is to be deleted and of what the volumes can still be
+    restored from, and what stands on the snapshots. What is gone already is left to the deletion, which finds it done.
+
+    Raises:
+        ActionError: AWS refused a read; nothing is deleted then.
+    """
+    found: dict[str, Review] = {}
+    for region in sorted({change.region for change in changes}):
+        here = [change for change in changes if change.region == region]
+        sets = {str(change.params[name]) for change in here for name in ("set_id", "keeper")}
+        listed: dict[str, list[SnapshotTypeDef]] = {name: [] for name in sets}
+        for snapshot in listing.snapshots_by(ctx.aws, region, f"tag:{tags.SET}", sorted(sets), {}):
+            listed[tags.of(snapshot)[tags.SET]].append(snapshot)
+        planned = {str(one) for change in here for one in _members(change)}
+        there = sorted({s["SnapshotId"] for some in listed.values() for s in some} & planned)
+        elsewhere = {str(one) for change in here for one in _list(change, "regions")}
+        holds = held(ctx.aws, region, there, elsewhere)
+        found |= _conflicts(here, listed, holds)
+    return found
+
+
+def _conflicts(changes: Sequence[Change], listed: Listed, holds: Mapping[str, str]) -> dict[str, Review]:
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(change.group, []).append(change)
+    found: dict[str, Review] = {}
+    for members in groups.values():
+        first = members[0]
+        present = {s["SnapshotId"]: s for s in listed[str(first.params["set_id"])]}
+        planned = [one for one in _members(first) if one in present]
+        against = {one: why for one in planned if (why := holds.get(one) or _changed(first, present[one]))}
+        against |= {change.key: why for change in members if (why := _unkept(change, listed))}
+        whole = len(planned) == len(_members(first))
+        for change in members:
+            why = against.get(change.key) or (next(iter(against.values()), "") if whole else "")
+            if why:
+                found[change.key] = _conflict(change, why)
+    return found
+
+
+def _conflict(change: Change, why: str) -> Review:
+    message = f"{change.key} in {change.region}, or a member of its set, {why}; it is kept. The next run decides again."
+    return Review("conflict", message)
+
+
+def _changed(change: Change, snapshot: SnapshotTypeDef) -> str:
+    """Return what a person has changed on a snapshot since the plan was made; "" when nothing that matters."""
+    own = tags.of(snapshot)
+    if tags.HANDS_OFF in own:
+        return f"was tagged {tags.HANDS_OFF}"
+    if own.get(tags.POLICY) != change.params["policy"]:
+        return f"was moved to the policy {own.get(tags.POLICY) or 'none'}"
+    if own.get(tags.EXPIRES, "") != change.params["expires"]:
+        return f"was given another {tags.EXPIRES}"
+    return "" if own.get(tags.POINT) == change.params["point"] else f"was given another {tags.POINT}"
+
+
+def _unkept(change: Change, listed: Listed) -> str:
+    """Return why a volume could not be restored from what is kept instead; "" when it could."""
+    keeper, volume = str(change.params["keeper"]), str(change.params["volume_id"])
+    usable = [s for s in listed[keeper] if s["State"] == "completed" and s.get("StorageTier") != "archive"]
+    usable = [s for s in usable if tags.of(s).get(tags.POLICY) == change.params["policy"]]
+    usable = [s for s in usable if s["SnapshotId"] not in _members(change)]  # of a duplicate the keeper is its own set
+    volumes = {tags.of(s).get(tags.SOURCE_VOLUME) or s["VolumeId"] for s in usable}
+    size = max((tags.set_size(tags.of(s)) for s in usable), default=1)
+    if volume in volumes and len(volumes) >= size:
+        return ""
+    return f"is the last good one: {keeper}, from which {volume} was to be restored, is not complete any more"
+
+
+def _members(change: Change) -> list[Any]:
+    return _list(change, "members")
+
+
+def _list(change: Change, name: str) -> list[Any]:
+    value = change.params[name]
+    return value if isinstance(value, list) else []
