@@ -21,6 +21,8 @@ ANYWHERE = ("sns:", "sts:")  # who is told may be told in any Region; guards are
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 ENVELOPE = frozenset({"kms:Decrypt", "kms:GenerateDataKey"})
 GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach with a key on behalf of the role
+DELETES = frozenset({"ec2:DeleteSnapshot"})  # only what carries Lifeboat's tag, whatever the code may ever believe
+OWNED = {"Null": {"aws:ResourceTag/lifeboat:policy": "false"}}  # the tag is there
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
@@ -59,7 +61,8 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
     for_aws = {**where, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     made = [
         ("ReadAndTell", others, None),
-        ("ChangeWhereGuarded", [each for each in changes if each != GRANT], where),
+        ("ChangeWhereGuarded", [each for each in changes if each != GRANT and each not in DELETES], where),
+        ("DeleteOwnOnly", [each for each in changes if each in DELETES], {**where, **OWNED}),
         ("GrantToAws", [each for each in changes if each == GRANT], for_aws),
         (
             "EncloseNotices",

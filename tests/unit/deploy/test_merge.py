@@ -155,6 +155,16 @@ def test_every_permission_of_every_action_is_granted_once_it_is_used() -> None:
     assert all("kms:GrantIsForAWSResource" in grant["Condition"]["Bool"] for grant in grants)
 
 
+def test_only_what_carries_our_tag_may_be_deleted_and_notices_are_enclosed_only_through_sns() -> None:
+    steps = [{"id": f"s{n}", "uses": name} for n, name in enumerate(("ebs.expire_snapshots", "notify.send"))]
+    said = statements("RunRole", book(steps=steps))
+    deletes = [statement for statement in said.values() if "ec2:DeleteSnapshot" in statement["Action"]]
+    assert [one["Condition"]["Null"] for one in deletes] == [{"aws:ResourceTag/lifeboat:policy": "false"}]
+    assert "aws:RequestedRegion" in deletes[0]["Condition"]["StringEquals"]
+    encloses = [statement for statement in said.values() if "kms:GenerateDataKey" in statement["Action"]]
+    assert [one["Condition"] for one in encloses] == [{"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}}]
+
+
 def test_those_who_only_start_runs_can_change_nothing_but_the_ledger() -> None:
     for role in ("OnEventRole", "OnScheduleRole"):
         allowed = {action for statement in statements(role, book()).values() for action in statement["Action"]}
