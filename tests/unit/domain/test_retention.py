@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(histories())
 def test_no_history_makes_the_rule_delete_what_is_needed(history: History) -> None:
     assert broken(history) == []

@@ -55,7 +55,7 @@ def damaged(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(damaged())
 def test_a_damaged_runbook_loads_or_is_refused_with_a_position(document: Any) -> None:
     text = json.dumps(document, ensure_ascii=False)
