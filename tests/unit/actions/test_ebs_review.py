@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.actions.ebs_snapshots import CreateSnapshots, CreateSnapshotsInput
-from chalicelib.domain.change import Change
+from chalicelib.domain.change import Change, Effect, EffectState
 from chalicelib.domain.manifest import parse
 from tests.unit.actions.world import NIGHTLY, World, tags_of
 
@@ -33,6 +33,20 @@ def test_a_volume_that_is_gone_is_named_and_the_rest_of_its_set_is_made(world: W
         assert tags["lifeboat:set-size"] == "2"
         assert gone not in [volume.volume_id for volume in parse(tags["lifeboat:manifest.0"]).volumes]
     assert gone not in {point["VolumeId"] for point in world.points()}
+
+
+def test_a_volume_left_out_is_still_named_when_the_answer_was_lost_and_the_set_is_adopted(world: World) -> None:
+    changes, names, ctx = changes_of(world), world.estate["names"], world.ctx()
+    db, gone = names["db-1"], names["db-1/sdf"]
+    world.truth().detach_volume(VolumeId=gone)
+    world.control.settle()
+    params = ACTION.review([changes[db]], {}, ctx)[db].params
+    assert params is not None
+    ACTION.apply(changes[db].model_copy(update={"params": dict(params)}), {}, ctx)
+    later = world.later(ctx, 60)
+    doubt = Effect(state=EffectState.IN_DOUBT, at=ctx.now)
+    found = ACTION.observe([(changes[db], doubt)], later)[db]
+    assert [(failure.resource, failure.code) for failure in found.failures] == [(gone, "action.resource_gone")]
 
 
 def test_a_shared_volume_that_left_its_instance_is_lost_although_another_one_has_it(world: World) -> None:
