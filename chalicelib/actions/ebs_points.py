@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -12,7 +12,11 @@ from chalicelib.actions.base import ActionModel, StepContext
 from chalicelib.aws import tags
 from chalicelib.domain.change import Effect
 from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.recovery_point import Point
 from chalicelib.domain.types import Region, SnapshotId, VolumeId
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SnapshotTypeDef
 
 BASE_S = 60  # seconds that even an empty snapshot or copy is assumed to take; for forecasts only
 MIB_PER_GIB = 1024
@@ -73,4 +77,22 @@ def items_of(effect: Effect) -> dict[str, dict[str, Any]]:
     items = effect.facts.get("items")
     return (
         {key: dict(value) for key, value in items.items() if isinstance(value, dict)} if isinstance(items, dict) else {}
+    )
+
+
+def point_of(snapshot: SnapshotTypeDef, region: str) -> Point:
+    """Return a snapshot as the recovery point that its tags say it is; what they do not say, AWS's own fields do."""
+    own = tags.of(snapshot)
+    return Point(
+        snapshot_id=snapshot["SnapshotId"],
+        volume_id=own.get(tags.SOURCE_VOLUME) or snapshot.get("VolumeId", ""),
+        region=region,
+        at=tags.point_time(own.get(tags.POINT, "")) or snapshot["StartTime"],
+        state=snapshot["State"],
+        set_id=own.get(tags.SET) or snapshot["SnapshotId"],
+        set_size=tags.set_size(own),
+        archived=snapshot.get("StorageTier", "standard") == "archive",
+        reason=snapshot.get("StateMessage", ""),
+        kms_key=snapshot.get("KmsKeyId"),
+        policy=own.get(tags.POLICY, ""),
     )

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.actions.base import StepContext
+from chalicelib.actions.ebs_points import point_of
 from chalicelib.aws import listing, tags
 from chalicelib.aws.keys import key_problem
 from chalicelib.domain.point_sets import Stored, grouped
-from chalicelib.domain.recovery_point import Point
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SnapshotTypeDef
@@ -42,19 +42,7 @@ def read(snapshot: SnapshotTypeDef, region: str, ctx: StepContext) -> Stored:
     own = tags.of(snapshot)
     at = tags.point_time(own.get(tags.POINT, ""))
     expires = tags.point_time(own.get(tags.EXPIRES, ""))
-    point = Point(
-        snapshot_id=snapshot["SnapshotId"],
-        volume_id=own.get(tags.SOURCE_VOLUME) or snapshot.get("VolumeId", ""),
-        region=region,
-        at=at or snapshot["StartTime"],
-        state=snapshot["State"],
-        set_id=own.get(tags.SET) or snapshot["SnapshotId"],
-        set_size=tags.set_size(own),
-        archived=snapshot.get("StorageTier", "standard") == "archive",
-        reason=snapshot.get("StateMessage", ""),
-        kms_key=snapshot.get("KmsKeyId"),
-        policy=own.get(tags.POLICY, ""),
-    )
+    point = point_of(snapshot, region)
     # A snapshot cannot show a later moment than the one it was begun at: a tag that says so was changed, and would
     # make an old point pass for the newest.
     late = point.at > min(snapshot["StartTime"], ctx.now) + SKEW

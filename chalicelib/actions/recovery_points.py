@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from chalicelib.actions.base import ActionModel, Check, StepContext, Verdict
+from chalicelib.actions.ebs_points import point_of
 from chalicelib.actions.ebs_selection import Selection, VolumeSelector, selected
 from chalicelib.aws import listing, tags
 from chalicelib.aws.keys import key_problem
@@ -114,25 +115,7 @@ def _points(volumes: Sequence[str], region: str, ctx: StepContext, *, home: bool
 
 
 def _read(listed: Iterable[SnapshotTypeDef], region: str) -> list[Point]:
-    points = []
-    for snapshot in listed:
-        own = tags.of(snapshot)
-        points.append(
-            Point(
-                snapshot_id=snapshot["SnapshotId"],
-                volume_id=own.get(tags.SOURCE_VOLUME) or snapshot["VolumeId"],
-                region=region,
-                at=tags.point_time(own.get(tags.POINT, "")) or snapshot["StartTime"],
-                state=snapshot["State"],
-                set_id=own.get(tags.SET) or snapshot["SnapshotId"],
-                set_size=tags.set_size(own),
-                archived=snapshot.get("StorageTier", "standard") == "archive",
-                reason=snapshot.get("StateMessage", ""),
-                kms_key=snapshot.get("KmsKeyId"),
-                policy=own.get(tags.POLICY, ""),
-            )
-        )
-    return points
+    return [point_of(snapshot, region) for snapshot in listed]
 
 
 def _judged(points: Mapping[Place, Sequence[Point]], ctx: StepContext) -> dict[Place, Standing]:
