@@ -57,6 +57,10 @@ class Progress:
         """Take note of what happened; only what the steps do not show is said."""
         if sentence == "handed over":
             self._paper.print(f"{self._time()} handed over to generation {fields.get('generation')}")
+        elif sentence == "paused":
+            self.say(f"{self._time()} paused by {fields.get('by')}: {fields.get('reason')}; waits for `lifeboat resume`")
+        elif sentence == "resumed":
+            self.say(f"{self._time()} resumed")
 
     def say(self, text: str) -> None:
         """Print a line above the progress."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import Field, JsonValue
 
 from chalicelib.domain.change import Failure, Finding
-from chalicelib.domain.run import CallCount, Counts, Run, RunCause, RunState, StepRow, StepState
+from chalicelib.domain.run import CallCount, Counts, Pause, Run, RunCause, RunState, StepRow, StepState
 from chalicelib.domain.runbook import PHASES, Runbook
 from chalicelib.domain.types import Strict
 
@@ -61,7 +61,10 @@ class Times(Strict):
 
 
 class RunRecord(Strict):
-    """Everything about one run. `calls` are the run's AWS calls, retries included, as far as they were recorded."""
+    """Everything about one run. `calls` are the run's AWS calls, retries included, as far as they were recorded.
+
+    `paused` is what holds its effects back now; None when nothing does, or when it has ended.
+    """
 
     run_id: str
     key: str
@@ -80,6 +83,7 @@ class RunRecord(Strict):
     calls: tuple[CallCount, ...]
     generation: int
     holder: str = ""
+    paused: Pause | None = None
     owes: dict[str, JsonValue] = Field(default_factory=dict)
 
 
@@ -110,6 +114,7 @@ def record_of(
         calls=run.calls,
         generation=run.generation,
         holder=run.holder,
+        paused=None if run.ended else run.pause,
         owes=dict(owed),
     )
 

@@ -58,6 +58,15 @@ class Stop(Strict):
     reason: str
 
 
+class Pause(Strict):
+    """A person's wish that runs wait before their next effect: those of one runbook, or (None) all of this Region."""
+
+    runbook: str | None = None
+    at: datetime
+    by: str
+    reason: str
+
+
 class Intent(Strict):
     """Keys of one step that were about to be sent at `at`; what has no recorded effect since is in doubt."""
 
@@ -87,6 +96,9 @@ class Run(Strict):
         ticks: Ticks of this generation, for the hand-over.
         round: 1, and one more each time a stopped run is continued.
         opened: When each step was first tried, so that a deadline holds although no plan came about yet.
+        pause: The pause that holds it back now, as it last saw it.
+        paused_at: Since when it has been held back.
+        paused_s: How many seconds earlier pauses held it back; its steps' deadlines were put off by as much.
         calls: AWS calls so far, as far as they were recorded (a killed slice's last calls are not).
     """
 
@@ -111,6 +123,9 @@ class Run(Strict):
     stop: Stop | None = None
     intents: dict[str, tuple[Intent, ...]] = Field(default_factory=dict)
     opened: dict[str, datetime] = Field(default_factory=dict)
+    pause: Pause | None = None
+    paused_at: datetime | None = None
+    paused_s: int = 0
     calls: tuple[CallCount, ...] = ()
     code: str = ""
     message: str = ""
@@ -142,7 +157,10 @@ class Counts(Strict):
 
 
 class StepRow(Strict):
-    """One step of a run as the ledger holds it. Its existence with `planned_at` is what makes its plan count."""
+    """One step of a run as the ledger holds it. Its existence with `planned_at` is what makes its plan count.
+
+    `paused_s` says which of the run's pauses its deadline has been put off by.
+    """
 
     step_id: str
     phase: str
@@ -166,6 +184,7 @@ class StepRow(Strict):
     next_at: datetime | None = None
     reviewed_at: datetime | None = None
     round: int = 1
+    paused_s: int = 0
 
     @property
     def settled(self) -> bool:

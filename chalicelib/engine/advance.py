@@ -20,6 +20,7 @@ from chalicelib.domain.signature import Signatures
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.flow import Flow, failed
 from chalicelib.engine.memory import RunMemory, recall
+from chalicelib.engine.pausing import LOOK_S, held, take_note
 from chalicelib.engine.ports import Clock, Journal, Launcher, Ledger, Tick
 from chalicelib.engine.recording import ensure_held
 from chalicelib.engine.rounds import begin_round
@@ -72,6 +73,7 @@ class Engine:
             return self._handed_over_before(run, generation)
         memory = recall(self.ledger, run, self._memory.pop(run_id, None))
         begin_round(self.ledger, memory, self.clock.now())
+        take_note(self.ledger, self.journal, memory, self.clock.now())
         tick = self._finish(memory) if self._slice(memory) else self._pause(memory)
         if not tick.ended:
             self._memory[run_id] = memory  # kept only after a slice that was recorded whole: else the ledger knows more
@@ -146,12 +148,13 @@ class Engine:
         for row in memory.rows.values():
             if row.settled:
                 continue
-            moments += [moment for moment in (row.next_at, row.deadline) if moment]
+            until = now + timedelta(seconds=LOOK_S) if memory.run.paused_at else row.deadline
+            moments += [moment for moment in (row.next_at, until) if moment]
             step = memory.step(row.step_id)
-            if step.in_state(EffectState.ABSENT):
-                held = [moment for moment in (step.not_before, memory.run.fence_until) if moment and moment > now]
-                moments += held
-                if not held and self._has_ready(memory, row):
+            if step.in_state(EffectState.ABSENT) and not held(memory, row.phase):
+                later = [moment for moment in (step.not_before, memory.run.fence_until) if moment and moment > now]
+                moments += later
+                if not later and self._has_ready(memory, row):
                     moments.append(now)  # the slice ended before all was sent
         return max(now, min(moments, default=now + timedelta(seconds=self.settings.pace.poll_min_s)))
 

@@ -16,6 +16,7 @@ from chalicelib.domain.change import IN_FLIGHT, SETTLED, Change, Effect, EffectS
 from chalicelib.domain.run import StepRow
 from chalicelib.engine.looking import learn, next_look
 from chalicelib.engine.memory import RunMemory, StepMemory
+from chalicelib.engine.pausing import held
 from chalicelib.engine.ports import Clock, Journal, Ledger
 from chalicelib.engine.premises import Premises
 from chalicelib.engine.recording import ensure_held, record
@@ -47,15 +48,18 @@ class Driver:
         """Work on one planned step until nothing can be done now, or `until`; returns its row with the next look."""
         step = memory.step(row.step_id)
         self._follow_needs(memory, row, step)
-        late = row.deadline is not None and self.clock.now() >= row.deadline
-        if late or row.next_at is None or self.clock.now() >= row.next_at:
+        if self._late(memory, row) or row.next_at is None or self.clock.now() >= row.next_at:
             self._look(memory, row, step, action, ctx)
-        if row.deadline and self.clock.now() >= row.deadline:
+        if self._late(memory, row):
             self._expire(memory, row, step)
-        elif memory.run.stop is None or row.phase == "always":
+        elif not held(memory, row.phase):
             row = self.premises.reread(memory, row, step, action, ctx)
             self.sender.send(memory, row, step, action, ctx, until)
         return row.model_copy(update={"next_at": next_look(step, self.clock.now(), self.pace)})
+
+    def _late(self, memory: RunMemory, row: StepRow) -> bool:
+        """Return True when the step's time is up; while the run is paused its time stands still."""
+        return row.deadline is not None and memory.run.paused_at is None and self.clock.now() >= row.deadline
 
     def _follow_needs(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
         """End changes whose source ended without a result."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.domain.change import Change, Effect
-from chalicelib.domain.run import Run, RunCause, StepRow, Stop
+from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
 
 
 class Clock(Protocol):
@@ -109,6 +109,18 @@ class Ledger(Protocol):
 
     def ask_stop(self, run_id: str, stop: Stop) -> None:
         """Ask a running run to stop. Asked twice is asked once."""
+        ...
+
+    def pause(self, pause: Pause) -> Pause:
+        """Hold back runs before their next effect; returns the pause that counts: the first one stays."""
+        ...
+
+    def resume(self, runbook: str | None) -> list[Pause]:
+        """Lift the pause of one runbook, or the one of all (None); returns what was lifted."""
+        ...
+
+    def pauses(self) -> list[Pause]:
+        """Return all pauses of this Region (consistent read); the one of all runbooks first."""
         ...
 
     def steps(self, run_id: str) -> list[StepRow]:

@@ -17,6 +17,7 @@ from chalicelib.actions.base import Action, StepContext
 from chalicelib.domain.change import IN_FLIGHT, Change, Effect, EffectState
 from chalicelib.domain.run import Intent, StepRow
 from chalicelib.engine.memory import RunMemory, StepMemory, by_order
+from chalicelib.engine.pausing import pause_for
 from chalicelib.engine.ports import Clock, Journal, Ledger
 from chalicelib.engine.premises import Premises
 from chalicelib.engine.recording import record
@@ -118,7 +119,9 @@ class Sender:
         return False
 
     def _intend(self, memory: RunMemory, row: StepRow, step: StepMemory, wave: Sequence[Change], at: datetime) -> bool:
-        """Write down what is about to be sent, with what is still in doubt; False when a stop was asked for."""
+        """Write down what is about to be sent, with what is still in doubt; False when people want it not to be."""
+        if memory.run.stop is None and pause_for(self.ledger.pauses(), memory.run.runbook):
+            return False
         new = Intent(at=at, keys=tuple(change.key for change in wave))
         intents = {**memory.run.intents, row.step_id: (*step.intents(), new)}
         run = memory.run.model_copy(update={"intents": intents})

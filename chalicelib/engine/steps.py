@@ -44,7 +44,7 @@ class Steps:
         except (StoreError, SupersededError):
             raise
         except ActionError as error:
-            if error.kind is ErrorKind.TERMINAL or self._late(row):
+            if error.kind is ErrorKind.TERMINAL or (self._late(row) and memory.run.paused_at is None):
                 row = self._ended(row, StepState.FAILED, code=error.code, message=error.message)
             else:
                 again = self.clock.now() + timedelta(seconds=self.settings.pace.poll_min_s)
@@ -67,6 +67,7 @@ class Steps:
             started_at=started,
             deadline=started + (step.within or action.within),
             round=memory.run.round,
+            paused_s=memory.run.paused_s,
         )
 
     def _moved(self, memory: RunMemory, step: Step, row: StepRow, until: datetime) -> StepRow:

@@ -16,6 +16,7 @@ from chalicelib.domain.run import Run, RunCause, RunState, StepRow, Stop
 from chalicelib.errors import InputError, RefusedError, StoreError, SupersededError
 from chalicelib.stores import rows
 from chalicelib.stores.claims import Claims
+from chalicelib.stores.pauses import Pauses
 from chalicelib.stores.table import ConditionError
 
 JOIN_TRIES = 10
@@ -24,7 +25,7 @@ MINE = "{generation} = :generation AND {run_state} = :running"
 RECORDED = 50  # most effects of one update: far below DynamoDB's 4 KB of expression, whatever parses it
 
 
-class DynamoLedger(Claims):
+class DynamoLedger(Claims, Pauses):
     """The ledger on DynamoDB; see `engine.ports.Ledger` for what each method promises."""
 
     keep_days = 400
