@@ -32,6 +32,7 @@ class StepMemory:
         resent: When what was given up as lost was first intended; it is looked for once more when the second is done.
         scale: How much longer effects take than forecast, learned from those that are done.
         learned: True once one was done, so that `scale` is more than an assumption.
+        per_s: How many effects a second were sent lately; 0 while not known.
         not_before: When effects may be tried again after AWS said not yet.
     """
 
@@ -47,6 +48,7 @@ class StepMemory:
     learned: bool = False
     not_before: datetime | None = None
     patience: int = 0
+    per_s: float = 0.0
     _by_state: dict[EffectState, dict[str, Change]] = field(default_factory=lambda: {s: {} for s in EffectState})
 
     def put(self, key: str, effect: Effect) -> None:

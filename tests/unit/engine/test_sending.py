@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from moto import mock_aws
 
+from chalicelib.domain.change import Change
 from chalicelib.domain.run import RunState, StepState
 from chalicelib.engine.local import drive
 from chalicelib.errors import ActionError, ErrorKind
@@ -132,3 +135,22 @@ def test_an_ec2_that_hangs_does_not_make_a_slice_last_for_ever(bench: Bench) -> 
     bench.services.engine.advance(run.run_id, 1)
     assert bench.clock.now() - began <= timedelta(seconds=60 + 20)
     assert 0 < len(bench.world.applied) <= 5
+
+
+def test_what_is_read_before_the_effect_is_hardly_ever_read_twice() -> None:
+    with mock_aws():
+        bench = make_bench(review_every_s=0)
+        action: Any = bench.services.actions["toy.make_things"]
+        bench.world.answer_s, read = 1, []
+
+        def counted(changes: Sequence[Change], *_: Any) -> dict[str, Any]:
+            read.append(len(changes))
+            return {}
+
+        action.review = counted
+        names = [f"n{number:03}" for number in range(300)]
+        bench.run(steps=[{"id": "things", "uses": "toy.make_things", "with": {"names": names}}])
+        assert len(bench.world.applied) == len(names)
+        slices = len(names) / bench.services.settings.pace.slice_s
+        assert sum(read[1:]) < len(names) * 1.1  # of the first wave nothing is known yet
+        assert len(read) <= 2 * slices + 2
