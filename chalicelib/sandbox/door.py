@@ -13,7 +13,12 @@ from chalicelib.sandbox import recycle_bin
 from chalicelib.sandbox.ec2 import wire
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.operations import OPERATIONS, perform
-from chalicelib.sandbox.refusals import code_in, refuse
+from chalicelib.sandbox.rds import operations as rds
+from chalicelib.sandbox.rds import windows
+from chalicelib.sandbox.rds import wire as rds_wire
+from chalicelib.sandbox.rds.call import RdsCall
+from chalicelib.sandbox.rds.things import land as rds_land
+from chalicelib.sandbox.refusals import FAULTY, code_in, refuse
 from chalicelib.sandbox.request import Request, Response, Target, environ_of, target_of
 from chalicelib.sandbox.weather import ground
 from chalicelib.sandbox.weather.clock import to_epoch
@@ -78,7 +83,7 @@ class Door:
         self._note(target, f"killed_{when}")
 
     def _answer_is_lost(self, target: Target, number: int) -> bool:
-        if not self.sky.weather or target.service != "ec2" or target.reads:
+        if not self.sky.weather or target.service not in FAULTY or target.reads:
             return False
         lost = self.sky.draw("lost", target.operation, target.region, number) < self.sky.settings.lost_answer_share
         if lost:
@@ -88,6 +93,8 @@ class Door:
     def _carry_out(self, request: Request, target: Target, number: int) -> Response:
         if self.sky.weather and target.service == "ec2" and target.operation in OPERATIONS:
             return self._ec2(request, target, number)
+        if self.sky.weather and target.service == "rds":
+            return self._rds(request, target, number)
         return recycle_bin.answer(self.sky, target, request) or self._by_moto(request)
 
     def _ec2(self, request: Request, target: Target, number: int) -> Response:
@@ -100,6 +107,17 @@ class Door:
         except wire.AwsError as refused:
             status, body = refused.status, wire.refusal(refused, request_id)
         return Response(status, [("Content-Type", "text/xml;charset=UTF-8"), ("x-amzn-RequestId", request_id)], body)
+
+    def _rds(self, request: Request, target: Target, number: int) -> Response:
+        sky = self.sky
+        request_id = f"{int(sky.draw('request', sky.next_serial()) * 2**48):012x}"
+        call = RdsCall(sky, rds_land(target.region), target.operation, wire.fields(request.body), witness=number == 0)
+        try:
+            windows.catch_up(sky, call.land)
+            status, body = 200, rds_wire.answer(target.operation, rds.perform(call), request_id)
+        except wire.AwsError as refused:
+            status, body = refused.status, rds_wire.refusal(refused, request_id)
+        return Response(status, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body)
 
     def _by_moto(self, request: Request) -> Response:
         environ = environ_of(request, *self.address)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.sandbox.estate_plans import PLANS, Disk, Machine, fleet
+from chalicelib.sandbox.rds import estate as databases
 from chalicelib.sandbox.weather.sky import ACCOUNT, Sky
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         sky: Where.
-        name: `small`, `shop` or `fleet`.
+        name: `small`, `shop` or `fleet`; or `databases`, which adds the databases to one of them and returns what
+            `chalicelib.sandbox.rds.estate` says.
         params: For `fleet`: `volumes` (how many in all) and `per_instance`.
 
     Returns:
@@ -44,6 +46,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such estate, or it takes no such parameters.
     """
+    if name == "databases":
+        return _databases(sky)
     machines, loose = _plan(name, params)
     backend = sky.land(HOME).backend
     zones = [zone.name for zone in backend.describe_availability_zones()][:3]
@@ -66,6 +70,14 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
         "instances": built.instances,
         "names": built.names,
     }
+
+
+def _databases(sky: Sky) -> dict[str, Any]:
+    zones = [zone.name for zone in sky.land(HOME).backend.describe_availability_zones()][:3]
+    key_arn = _key(HOME, "alias/shop")
+    _key(RECOVERY, "alias/recovery")
+    with _instantly(sky):
+        return databases.build(sky, HOME, RECOVERY, zones, key_arn)
 
 
 def _plan(name: str, params: dict[str, Any]) -> tuple[Iterable[Machine], list[tuple[int, Disk]]]:

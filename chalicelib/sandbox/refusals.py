@@ -6,10 +6,12 @@ import json
 import re
 
 from chalicelib.sandbox.ec2.wire import AwsError, refusal
+from chalicelib.sandbox.rds.wire import refusal as rds_refusal
 from chalicelib.sandbox.request import Request, Response, Target
 from chalicelib.sandbox.weather.sky import Sky
 
-GUARDED = {"ec2", "kms", "sns"}
+GUARDED = {"ec2", "kms", "rds", "sns"}
+FAULTY = {"ec2", "rds"}  # these meet throttling and lost answers
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _TYPE = re.compile(rb'"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"')
 
@@ -19,18 +21,28 @@ def refuse(sky: Sky, request: Request, target: Target, number: int) -> Response 
     if sky.settings.refuse_writes and target.service in GUARDED and not target.reads:
         sky.books.fault("write_refused")
         return _not_allowed(target)
-    if target.service != "ec2" or not sky.weather:
+    if target.service not in FAULTY or not sky.weather:
+        return None
+    return _by_bucket(sky, request, target) or _by_dice(sky, target, number)
+
+
+def _by_bucket(sky: Sky, request: Request, target: Target) -> Response | None:
+    if target.service != "ec2":
         return None
     paged = b"MaxResults=" in request.body or b"Filter.1" in request.body or b"Id.1=" in request.body
     if not sky.buckets.take(
         sky.settings.buckets, target.region, target.operation, sky.now_s, read=target.reads, paged=paged
     ):
         sky.books.fault("bucket_empty")
-        return _throttled()
+        return _throttled(target)
+    return None
+
+
+def _by_dice(sky: Sky, target: Target, number: int) -> Response | None:
     share = sky.settings.throttle_reads_share if target.reads else sky.settings.throttle_share
     if sky.draw("throttle", target.operation, target.region, number) < share:
         sky.books.fault("throttled")
-        return _throttled()
+        return _throttled(target)
     return None
 
 
@@ -40,7 +52,10 @@ def code_in(answer: Response) -> str:
     return found[1].decode() if found else f"http_{answer.status}"
 
 
-def _throttled() -> Response:
+def _throttled(target: Target) -> Response:
+    if target.service == "rds":
+        slow = AwsError("Throttling", "Rate exceeded")
+        return Response(slow.status, [("Content-Type", "text/xml")], rds_refusal(slow, "throttled"))
     error = AwsError("RequestLimitExceeded", "Request limit exceeded.", 503)
     return Response(error.status, [("Content-Type", "text/xml;charset=UTF-8")], refusal(error, "throttled"))
 
@@ -57,5 +72,9 @@ def _not_allowed(target: Target) -> Response:
             f"<Error>{xml}</Error><RequestId>refused</RequestId></ErrorResponse>"
         ).encode()
         return Response(403, [("Content-Type", "text/xml")], body)
+    if target.service == "rds":
+        return Response(
+            403, [("Content-Type", "text/xml")], rds_refusal(AwsError("AccessDenied", text, 403), "refused")
+        )
     error = AwsError("UnauthorizedOperation", text, 403)
     return Response(403, [("Content-Type", "text/xml;charset=UTF-8")], refusal(error, "refused"))

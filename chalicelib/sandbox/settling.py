@@ -11,6 +11,11 @@ def settle(sky: Sky) -> None:
         return
     for land in sky.lands.values():
         _settle_land(land, sky.now_s)
+    for where in sky.databases.values():
+        for made in where.snapshots.values():
+            made.ready_at_s, made.visible_at_s = min(made.ready_at_s, sky.now_s), min(made.visible_at_s, sky.now_s)
+        for database in where.databases.values():
+            database.busy.clear()
     sky.mail.settle()
 
 

@@ -82,7 +82,7 @@ def _volume_event(region: str, volume: Any) -> Event:
         "result": "failed" if volume.fails else "available",
         "cause": volume.fails or "",
         "event": "createVolume",
-        "request-id": _uuid("request", volume.id),
+        "request-id": uuid_of("request", volume.id),
     }
     arn = f"arn:aws:ec2:{region}:{ACCOUNT}:volume/{volume.id}"
     return _envelope(region, "EBS Volume Notification", [arn], detail, volume.ready_at_s)
@@ -95,7 +95,7 @@ def _arn(region: str, kind: str, thing_id: str) -> str:
 def _envelope(region: str, detail_type: str, resources: list[str], detail: Event, at_s: float) -> Event:
     return {
         "version": "0",
-        "id": _uuid("event id", detail_type, *resources, at_s),
+        "id": uuid_of("event id", detail_type, *resources, at_s),
         "detail-type": detail_type,
         "source": "aws.ec2",
         "account": ACCOUNT,
@@ -106,6 +106,7 @@ def _envelope(region: str, detail_type: str, resources: list[str], detail: Event
     }
 
 
-def _uuid(*of: object) -> str:
+def uuid_of(*of: object) -> str:
+    """Return an id drawn from the seed for this purpose."""
     high, low = (int(overhead().draw(half, *of) * 2**64) for half in ("high", "low"))
     return str(uuid.UUID(int=high << 64 | low, version=4))

@@ -63,6 +63,22 @@ class Kill(_Knobs):
     when: Literal["before", "after"] = "after"
 
 
+class Rds(_Knobs):
+    """RDS: how long snapshots and copies take, and its documented quotas.
+
+    Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html (100 manual snapshots of instances,
+    100 of clusters) and https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html (20 copies).
+    """
+
+    snapshots: Pace = Pace(base_s=120.0, gib_per_s=0.25)
+    copies: Pace = Pace(base_s=300.0, gib_per_s=0.1)
+    copies_per_destination: int = Field(default=20, ge=0)
+    manual_snapshots: int = Field(default=100, ge=0)
+    automated: bool = False  # whether backup windows come and make automated snapshots
+    fail_snapshots: list[str] = Field(default_factory=list)
+    fail_copies: list[str] = Field(default_factory=list)
+
+
 class Weather(_Knobs):
     """All settings of the weather. Times are virtual seconds, shares lie in [0, 1]."""
 
@@ -89,6 +105,7 @@ class Weather(_Knobs):
     refuse_writes: bool = False
     fail_snapshots: list[str] = Field(default_factory=list)
     fail_copies: list[str] = Field(default_factory=list)
+    rds: Rds = Field(default_factory=Rds)
     kill: Kill | None = None
 
     def with_changes(self, changes: dict[str, Any]) -> Weather:

@@ -47,6 +47,7 @@ class Sky:
         self.published: list[dict[str, Any]] = []
         self.calls_towards_kill = 0
         self.lands: dict[str, Land] = {}
+        self.databases: dict[str, Any] = {}  # what RDS keeps, by Region
         self._serial = itertools.count(1)
 
     @property
