@@ -31,6 +31,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     copies_per_destination: int = Field(20, ge=1, description="Concurrent snapshot copies per destination Region.")
+    rds_copies_per_destination: int = Field(20, ge=1, description="Concurrent copies of RDS snapshots per Region.")
     pending_snapshots: int = Field(100, ge=1, description="Pending snapshots per account and Region to stay below.")
     snapshots_per_set: int = Field(40, ge=1, description="Volumes in one crash-consistent set of an instance.")
     snapshot_mib_s: int = Field(100, ge=1, description="Assumed snapshot rate in MiB/s, for forecasts only.")

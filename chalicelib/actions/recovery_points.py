@@ -10,10 +10,10 @@ from pydantic import Field
 
 from chalicelib.actions.base import ActionModel, Check, StepContext, Verdict
 from chalicelib.actions.ebs_points import point_of
-from chalicelib.actions.ebs_selection import Selection, VolumeSelector, selected
+from chalicelib.actions.ebs_selection import VolumeSelector, selected
 from chalicelib.aws import listing, tags
 from chalicelib.aws.keys import key_problem
-from chalicelib.domain.change import Finding
+from chalicelib.domain.change import Failure, Finding
 from chalicelib.domain.recovery_point import Demand, Known, Point, Standing, described, standing, worst_age
 from chalicelib.domain.types import Duration, Region
 from chalicelib.errors import InputError
@@ -21,7 +21,8 @@ from chalicelib.errors import InputError
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SnapshotTypeDef
 
-Place = tuple[str, str]  # (volume, Region)
+Place = tuple[str, str]  # (volume or database, Region)
+Since = Literal["run.start", "objective"] | Duration
 
 
 class RecoveryPointsInput(ActionModel):
@@ -31,7 +32,7 @@ class RecoveryPointsInput(ActionModel):
     regions: list[Region] = Field(
         default_factory=list, description="Where a usable point must be; the volumes' own Region when left out."
     )
-    since: Literal["run.start", "objective"] | Duration = Field(
+    since: Since = Field(
         "objective", description="`run.start`: made by or since this run; `objective`: within the RPO; or an age."
     )
     region: Region | None = Field(None, description="The volumes' Region; the run's own when left out.")
@@ -69,7 +70,7 @@ class RecoveryPoints(Check[RecoveryPointsInput]):
     )
 
     def check(self, given: RecoveryPointsInput, ctx: StepContext) -> Verdict:
-        demand = _demand(given, ctx)
+        demand = demand_of(given.since, ctx)
         home = given.region or ctx.region
         selection = selected(ctx.aws, home, given.select)
         volumes = [volume["VolumeId"] for volume in selection.volumes]
@@ -79,24 +80,20 @@ class RecoveryPoints(Check[RecoveryPointsInput]):
             for point in _points(volumes, region, ctx, home=region == home):
                 points[point.volume_id, region].append(point)
         stands = _judged(points, ctx)
-        findings = [_finding(place, stand, demand) for place, stand in sorted(stands.items())]
-        findings += _missing(selection)
-        ages = {f"{f.resource} {f.region}": _age(f) for f in findings}
-        worst, rpo = worst_age(ages)
-        outputs = {
-            "ok": all(finding.ok for finding in findings),
-            "worst_age_s": worst,
-            "points": sum(age is not None for age in ages.values()),
-            "rpo_s": rpo,
-        }
-        return Verdict(findings, outputs)
+        findings = [finding_of(place, stand, demand) for place, stand in sorted(stands.items())]
+        return verdict_of([*findings, *missing_findings(selection.failures, home)])
 
 
-def _demand(given: RecoveryPointsInput, ctx: StepContext) -> Demand:
-    if given.since == "run.start":
+def demand_of(since: Since, ctx: StepContext) -> Demand:
+    """Return how new points must be.
+
+    Raises:
+        InputError: `check.no_objective`, the runbook states none.
+    """
+    if since == "run.start":
         return Demand(ctx.now, not_before=ctx.started_at)
-    if isinstance(given.since, timedelta):
-        return Demand(ctx.now, max_age=given.since)
+    if isinstance(since, timedelta):
+        return Demand(ctx.now, max_age=since)
     if ctx.rpo is None:
         raise InputError(
             "check.no_objective",
@@ -137,9 +134,10 @@ def _judged(points: Mapping[Place, Sequence[Point]], ctx: StepContext) -> dict[P
             known.keys[region, key] = key_problem(ctx.aws, region, key)
 
 
-def _finding(place: Place, stand: Standing, demand: Demand) -> Finding:
-    volume_id, region = place
-    code, message = described(stand, demand, volume_id, region)
+def finding_of(place: Place, stand: Standing, demand: Demand) -> Finding:
+    """Return what is found of one volume or database in one Region."""
+    source, region = place
+    code, message = described(stand, demand, source, region)
     point = stand.newest
     facts = (
         {
@@ -152,14 +150,28 @@ def _finding(place: Place, stand: Standing, demand: Demand) -> Finding:
         if point
         else {}
     )
-    return Finding(resource=volume_id, region=region, ok=not code, code=code, message=message, facts=facts)
+    return Finding(resource=source, region=region, ok=not code, code=code, message=message, facts=facts)
 
 
-def _missing(selection: Selection) -> list[Finding]:
+def missing_findings(failures: Iterable[Failure], region: str) -> list[Finding]:
+    """Return what was asked for by name and is not there, as findings."""
     return [
-        Finding(resource=lost.resource, region=selection.region, ok=False, code=lost.code, message=lost.message)
-        for lost in selection.failures
+        Finding(resource=lost.resource, region=region, ok=False, code=lost.code, message=lost.message)
+        for lost in failures
     ]
+
+
+def verdict_of(findings: Sequence[Finding]) -> Verdict:
+    """Return findings with what was measured of all of them."""
+    ages = {f"{f.resource} {f.region}": _age(f) for f in findings}
+    worst, rpo = worst_age(ages)
+    outputs = {
+        "ok": all(finding.ok for finding in findings),
+        "worst_age_s": worst,
+        "points": sum(age is not None for age in ages.values()),
+        "rpo_s": rpo,
+    }
+    return Verdict(findings, outputs)
 
 
 def _age(finding: Finding) -> int | None:

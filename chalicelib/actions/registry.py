@@ -8,10 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.actions.base import Action, Check
+from chalicelib.actions.database_points import DatabasePoints
 from chalicelib.actions.ebs_copies import CopySnapshots
 from chalicelib.actions.ebs_expiry import ExpireSnapshots
 from chalicelib.actions.ebs_snapshots import CreateSnapshots
 from chalicelib.actions.notify import Send
+from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
+from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
 from chalicelib.actions.recovery_points import RecoveryPoints
 from chalicelib.domain.signature import Signature
 from chalicelib.errors import InputError
@@ -20,7 +23,10 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     CreateSnapshots(),
     CopySnapshots(),
     ExpireSnapshots(),
+    CreateDatabaseSnapshots(),
+    CopyDatabaseSnapshots(),
     RecoveryPoints(),
+    DatabasePoints(),
     Send(),
 )
 

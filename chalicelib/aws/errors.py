@@ -2,6 +2,7 @@
 
 Sources: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
 https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html,
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html and the error lists of its operations,
 https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html and
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
@@ -36,6 +37,11 @@ AT_CAPACITY = Meaning(
 OWN_QUOTA = Meaning(  # of one volume: no reason to hold up the others, so it comes as busy
     "action.at_capacity", ErrorKind.BUSY, "The volume's own snapshots must make room; it is tried again by itself."
 )
+FULL = Meaning(  # the same code as for too many copies at once, told apart by AWS's words
+    "action.quota_full",
+    ErrorKind.TERMINAL,
+    "Delete manual snapshots that nobody needs (`rds.expire_snapshots`), or ask AWS for a higher quota.",
+)
 BUSY = Meaning("action.busy", ErrorKind.BUSY, "It is tried again until the step's deadline.")
 DENIED = Meaning("action.denied", ErrorKind.TERMINAL, "")
 GONE = Meaning(
@@ -46,6 +52,9 @@ KEY = Meaning(
 )
 NO_ANSWER = Meaning("action.no_answer", ErrorKind.IN_DOUBT, "It is looked up, and tried again if it had no effect.")
 UNREACHABLE = Meaning("action.unreachable", ErrorKind.THROTTLED, "Nothing was sent; it is tried again by itself.")
+NAMED = Meaning(  # the name is the effect's own: most likely an earlier call of ours whose answer was lost
+    "action.name_taken", ErrorKind.IN_DOUBT, "It is looked up: if it is this effect's own, it is adopted."
+)
 IN_USE = Meaning(
     "action.in_use", ErrorKind.TERMINAL, "It is kept. Remove what stands on it (deregister the image) if it is to go."
 )
@@ -74,7 +83,8 @@ TABLE: dict[str, Meaning] = {
     **_each(
         BUSY,
         "IncorrectState IncorrectInstanceState InvalidDBInstanceState InvalidDBInstanceStateFault"
-        " InvalidDBSnapshotState InvalidState ExpiredToken ExpiredTokenException RequestExpired",
+        " InvalidDBSnapshotState InvalidDBClusterStateFault InvalidDBClusterSnapshotStateFault InvalidState"
+        " ExpiredToken ExpiredTokenException RequestExpired",
     ),
     **_each(
         DENIED,
@@ -85,9 +95,11 @@ TABLE: dict[str, Meaning] = {
     **_each(
         GONE,
         "InvalidVolume.NotFound InvalidSnapshot.NotFound InvalidInstanceID.NotFound NotFound NotFoundException"
-        " InvalidAMIID.NotFound DBInstanceNotFound DBSnapshotNotFound ResourceNotFoundException",
+        " InvalidAMIID.NotFound DBInstanceNotFound DBSnapshotNotFound DBClusterNotFoundFault"
+        " DBClusterSnapshotNotFoundFault OptionGroupNotFoundFault ResourceNotFoundException",
     ),
     **_each(IN_USE, "InvalidSnapshot.InUse"),
+    **_each(NAMED, "DBSnapshotAlreadyExists DBClusterSnapshotAlreadyExistsFault"),
     **_each(
         KEY,
         "DisabledException KMSInvalidStateException KMSDisabledException KMS.DisabledException KMSDisabled"
@@ -102,8 +114,14 @@ TABLE: dict[str, Meaning] = {
 }
 
 
-def meaning_of(code: str, status: int = 0) -> Meaning:
-    """Return what a code means; unknown ones are refusals, or unanswered when the fault is AWS's (status >= 500)."""
+def meaning_of(code: str, status: int = 0, said: str = "") -> Meaning:
+    """Return what a code means; unknown ones are refusals, or unanswered when the fault is AWS's (status >= 500).
+
+    RDS has one code for two quotas: of copies at once, where room comes by itself, and of manual snapshots, where it
+    does not. Only its words tell which.
+    """
+    if code.startswith("SnapshotQuotaExceeded") and "manual snapshot" in said.lower():
+        return FULL
     return TABLE.get(code) or (NO_ANSWER if status >= SERVER_ERROR else REFUSED)
 
 
@@ -136,7 +154,7 @@ def _refused(error: ClientError, resource: str, service: str, *, sends: bool) ->
     code = answer.get("Error", {}).get("Code", "")
     said = answer.get("Error", {}).get("Message", "")[:MESSAGE_LIMIT]
     metadata = answer.get("ResponseMetadata", {})
-    meaning = meaning_of(code, metadata.get("HTTPStatusCode", 0))
+    meaning = meaning_of(code, metadata.get("HTTPStatusCode", 0), said)
     operation = error.operation_name
     advice = meaning.advice or f"Allow the IAM action {service}:{operation} to this role, or look for an explicit deny."
     kind = meaning.kind

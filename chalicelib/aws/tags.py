@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.database_manifest import DatabaseManifest
+from chalicelib.domain.database_manifest import parse as parse_database
 from chalicelib.domain.manifest import Manifest, parse
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ SET = "lifeboat:set"  # the crash-consistent set; a point of its own is a set of
 SET_SIZE = "lifeboat:set-size"
 POINT = "lifeboat:point"  # the point in time, UTC, ISO 8601 with seconds
 SOURCE_VOLUME = "lifeboat:source-volume"  # not on members of a set: their own VolumeId says it
+SOURCE_DATABASE = "lifeboat:source-resource"  # of a database: `db:orders/db-ABC...`, name and AWS's own id
 SOURCE_SNAPSHOT = "lifeboat:source-snapshot"  # on copies
 SOURCE_REGION = "lifeboat:source-region"  # on copies
 MANIFEST = "lifeboat:manifest."  # followed by 0, 1, ...
@@ -52,7 +55,7 @@ def merged(own: Mapping[str, str], user: Mapping[str, str]) -> tuple[dict[str, s
     return {**dict(inherited[:room]), **own}, tuple(key for key, _ in inherited[room:])
 
 
-def manifest_tags(manifest: Manifest) -> dict[str, str]:
+def manifest_tags(manifest: Manifest | DatabaseManifest) -> dict[str, str]:
     """Return the manifest as tags."""
     return {f"{MANIFEST}{number}": chunk for number, chunk in enumerate(manifest.chunks())}
 
@@ -63,8 +66,23 @@ def manifest_of(tags: Mapping[str, str]) -> Manifest | None:
     Raises:
         InputError: `manifest.unreadable`.
     """
+    text = _manifest_text(tags)
+    return parse(text) if text else None
+
+
+def database_manifest_of(tags: Mapping[str, str]) -> DatabaseManifest | None:
+    """Return the manifest of a database that tags hold; None when there is none.
+
+    Raises:
+        InputError: `manifest.unreadable`.
+    """
+    text = _manifest_text(tags)
+    return parse_database(text) if text else None
+
+
+def _manifest_text(tags: Mapping[str, str]) -> str:
     numbers = sorted(int(key.removeprefix(MANIFEST)) for key in tags if _is_chunk(key))
-    return parse("".join(tags[f"{MANIFEST}{number}"] for number in numbers)) if numbers else None
+    return "".join(tags[f"{MANIFEST}{number}"] for number in numbers)
 
 
 def _is_chunk(key: str) -> bool:

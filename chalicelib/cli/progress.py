@@ -58,7 +58,9 @@ class Progress:
         if sentence == "handed over":
             self._paper.print(f"{self._time()} handed over to generation {fields.get('generation')}")
         elif sentence == "paused":
-            self.say(f"{self._time()} paused by {fields.get('by')}: {fields.get('reason')}; waits for `lifeboat resume`")
+            self.say(
+                f"{self._time()} paused by {fields.get('by')}: {fields.get('reason')}; waits for `lifeboat resume`"
+            )
         elif sentence == "resumed":
             self.say(f"{self._time()} resumed")
 

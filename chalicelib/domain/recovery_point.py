@@ -18,7 +18,9 @@ class Point(Strict):
     """One volume's snapshot in one Region, as AWS and its tags describe it.
 
     Attributes:
-        at: The point in time (UTC): when the source was snapshotted, also on copies.
+        at: The point in time (UTC): when the source was snapshotted, also on copies. Of a database: the newest
+            transaction in it, if AWS says so.
+        taken: When the original was taken, where that is another time than `at`.
         state: EC2's: pending, completed, error, recoverable or recovering.
         reason: AWS's `StateMessage`, if any.
         set_id: The set it belongs to; its own id when it has none.
@@ -35,6 +37,7 @@ class Point(Strict):
     reason: str = ""
     kms_key: str | None = None
     policy: str = ""
+    taken: datetime | None = None
 
     @property
     def flaw(self) -> str | None:
@@ -120,7 +123,7 @@ class Demand:
     def complaint(self, point: Point) -> str | None:
         """Return what is wrong with a usable point's age; None when it is new enough."""
         age = self.now - point.at
-        if self.not_before is not None and point.at < self.not_before.replace(microsecond=0):
+        if self.not_before is not None and (point.taken or point.at) < self.not_before.replace(microsecond=0):
             return f"is from before the run, which started at {self.not_before:%Y-%m-%d %H:%M:%S} UTC"
         if self.max_age is not None and age > self.max_age:
             return f"is {format_duration(age)} old; at most {format_duration(self.max_age)} is allowed"

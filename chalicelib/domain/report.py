@@ -24,7 +24,7 @@ class Objective(Strict):
 class Objectives(Strict):
     """Recovery point and recovery time, wanted and reached.
 
-    `rpo` is the age of the oldest newest usable recovery point, as the last check of recovery points saw it. `rto` is
+    `rpo` is the age of the oldest newest usable recovery point, as its checks of recovery points saw it. `rto` is
     measured by runs that restore; a backup has none.
     """
 
@@ -154,7 +154,7 @@ def _step(row: StepRow) -> StepRecord:
 
 def _objectives(runbook: Runbook, rows: Sequence[StepRow]) -> Objectives:
     measured = [row.outputs["worst_age_s"] for row in rows if isinstance(row.outputs.get("worst_age_s"), int | float)]
-    rpo = int(float(str(measured[-1]))) if measured else None
+    rpo = max((int(float(str(age))) for age in measured), default=None)
     wanted = runbook.objectives
     return Objectives(rpo=_objective(wanted.rpo, rpo), rto=_objective(wanted.rto, None))
 

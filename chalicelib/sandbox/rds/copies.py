@@ -82,7 +82,7 @@ def _check_in_progress(call: RdsCall) -> None:
         call.sky.books.fault("quota:SnapshotQuotaExceeded")
         raise AwsError(
             "SnapshotQuotaExceeded",
-            f"Cannot have more than {most} cross region snapshot copies in progress to one destination region.",
+            f"Cannot copy more than {most} snapshots across regions.",
         )
 
 

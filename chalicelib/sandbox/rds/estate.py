@@ -32,6 +32,7 @@ def build(sky: Sky, home: str, away: str, zones: list[str], key_arn: str) -> dic
     ]
     for number, database in enumerate(made):
         database.serial, database.born_s = sky.next_serial(), sky.now_s
+        database.resource_id = f"{database.kind}-{database.name.upper().replace('-', '')}{database.serial:020}"
         database.windows_until_s = sky.now_s
         database.window_s = 2 * HOUR_S + number * 300  # the shipped schedules fire at 02:00 or 01:00 UTC
         where.databases[database.kind, database.name] = database
@@ -74,9 +75,8 @@ def _instance(
         "CopyTagsToSnapshot": False,
         "PromotionTier": 1 if cluster else None,
     }
-    resource = f"db-{name.upper().replace('-', '')}00000000000000000000"[:29]
     return Database(
-        "db", name, region, resource, engine, gib, facts, dict(tags), cluster, key_arn, option_group or _default(engine)
+        "db", name, region, "", engine, gib, facts, dict(tags), cluster, key_arn, option_group or _default(engine)
     )
 
 
@@ -98,7 +98,4 @@ def _cluster(region: str, name: str, zones: list[str], tags: dict[str, str], key
         "DeletionProtection": True,
         "HostedZoneId": f"Z{ACCOUNT}",
     }
-    resource = f"cluster-{name.upper()}00000000000000000000"[:34]
-    return Database(
-        "cluster", name, region, resource, "aurora-postgresql", 300, facts, dict(tags), encrypted_with=key_arn
-    )
+    return Database("cluster", name, region, "", "aurora-postgresql", 300, facts, dict(tags), encrypted_with=key_arn)

@@ -110,8 +110,12 @@ def _matching(call: RdsCall, things: Iterable[Any], getters: dict[str, Getter]) 
     for name in filters:
         if name not in getters:
             raise AwsError("InvalidParameterValue", f"Unrecognized filter name: {name}")
-    wanted = [(getters[name], {value.rsplit(":", 1)[-1] for value in values}) for name, values in filters.items()]
+    wanted = [(getters[name], {_named(value) for value in values}) for name, values in filters.items()]
     return [one for one in things if all(getter(one) in values for getter, values in wanted)]
+
+
+def _named(value: str) -> str:
+    return value.rsplit(":", 1)[-1] if value.startswith("arn:") else value
 
 
 def _page(call: RdsCall, things: list[Any]) -> tuple[list[Any], str | None]:

@@ -26,6 +26,13 @@ def translate(error: Exception, *, service: str = "ec2", sends: bool = False) ->
     return caught.value
 
 
+def test_rdss_two_quotas_have_one_code_and_are_told_apart_by_its_words() -> None:
+    copies = translate(refusal("SnapshotQuotaExceeded", said="Cannot copy more than 20 snapshots across regions"))
+    full = translate(refusal("SnapshotQuotaExceeded", said="Cannot create more than 100 manual snapshots"))
+    assert (copies.code, copies.kind) == ("action.at_capacity", ErrorKind.AT_CAPACITY)
+    assert (full.code, full.kind) == ("action.quota_full", ErrorKind.TERMINAL)
+
+
 @pytest.mark.parametrize(
     ("aws_code", "code", "kind"),
     [

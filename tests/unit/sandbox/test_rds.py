@@ -108,7 +108,7 @@ def test_copies_of_one_database_queue_without_progress_and_fail_when_their_sourc
 def test_the_two_quotas_share_a_code_and_differ_in_words(world: World, rds: Any) -> None:
     arn, west = made(world), world.client("rds", WEST)
     asked = {"SourceDBSnapshotIdentifier": arn, "TargetDBSnapshotIdentifier": "c1", "KmsKeyId": "alias/recovery"}
-    for quota, word in (("copies_per_destination", "in progress"), ("manual_snapshots", "manual")):
+    for quota, word in (("copies_per_destination", "across regions"), ("manual_snapshots", "manual")):
         world.control.weather(rds={quota: 0})
         with pytest.raises(ClientError) as refused:
             west.copy_db_snapshot(**asked)

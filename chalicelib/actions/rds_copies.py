@@ -1,0 +1,191 @@
+"""rds.copy_snapshots: copies of databases' recovery points in another Region, each as soon as its snapshot is done.
+
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html. The call is made in the
+destination Region and takes no token: the copy's name is the effect's own. AWS copies no tags unless asked, queues
+copies of one database behind each other, and never copies parameter groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from chalicelib.actions.base import Action, ActionModel, StepContext
+from chalicelib.actions.ebs_points import duration_of, expected_at, items_of
+from chalicelib.actions.ebs_snapshots import NOT_MADE
+from chalicelib.actions.rds_copy_plan import asked_items, copy_change, newest_points
+from chalicelib.actions.rds_points import RDS_SNAPSHOT, DatabaseSnapshotItem, own_tags, snapshot_name
+from chalicelib.actions.rds_watch import watched
+from chalicelib.aws import tags
+from chalicelib.aws.databases import snapshot_resource
+from chalicelib.aws.errors import translated
+from chalicelib.aws.keys import usable_key
+from chalicelib.domain.change import Change, Effect, EffectState, Forecast, Plan
+from chalicelib.domain.types import Region
+from chalicelib.errors import ActionError, InputError
+from chalicelib.settings import Limits
+
+
+class CopyDatabaseSnapshotsInput(ActionModel):
+    """Which snapshots, where to, under which key and option group."""
+
+    snapshots: list[DatabaseSnapshotItem | Annotated[str, Field(pattern=RDS_SNAPSHOT)]] = Field(
+        description="The stream of another step, or snapshots of the run's own Region: `snapshot:name`, "
+        "`cluster-snapshot:name`, automated ones too (`snapshot:rds:name`)."
+    )
+    to_region: Region = Field(description="The Region that gets the copies.")
+    kms_key: str | None = Field(
+        None,
+        min_length=1,
+        description="Alias, id or ARN of the destination's key; needed when a source is encrypted.",
+    )
+    option_group: str | None = Field(
+        None,
+        min_length=1,
+        description="Option group there for sources that have one of their own; it is copied when left out.",
+    )
+
+
+class CopyDatabaseSnapshotsOutput(ActionModel):
+    """The copies, one item per database, usable one by one; and how many there are."""
+
+    snapshots: list[DatabaseSnapshotItem] = Field(description="One per copy, as soon as it is complete.")
+    copies: int = Field(description="Copies made, without those that failed.")
+    region: str = Field(description="The Region that holds the copies.")
+
+
+class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
+    """Copy snapshots of databases to another Region, each as soon as its source is available.
+
+    Sizes are GiB, times UTC. The key is resolved and found usable before the first copy; AWS takes no encrypted copy to
+    another Region without one. The quota of concurrent copies is kept full; the database whose newest copy is oldest
+    goes first. A full quota of manual snapshots ends the copy with advice, since no room comes by itself.
+
+    An effect whose answer was lost is found again by its name, and adopted only when it carries our tags.
+    """
+
+    name: ClassVar[str] = "rds.copy_snapshots"
+    given: ClassVar[type[ActionModel]] = CopyDatabaseSnapshotsInput
+    returns: ClassVar[type[ActionModel]] = CopyDatabaseSnapshotsOutput
+    permissions: ClassVar[tuple[str, ...]] = (
+        "rds:DescribeDBSnapshots",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:CopyDBSnapshot",
+        "rds:CopyDBClusterSnapshot",
+        "rds:CopyOptionGroup",
+        "rds:AddTagsToResource",
+        "kms:DescribeKey",
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+        "kms:GenerateDataKeyWithoutPlaintext",
+    )
+    streams: ClassVar[frozenset[str]] = frozenset({"snapshots"})
+    within: ClassVar[timedelta] = timedelta(hours=20)
+    calls: ClassVar[str] = (
+        "Plan: DescribeKey once, DescribeDBSnapshots and DescribeDBClusterSnapshots per 100 manual snapshots in the "
+        "destination (and per 100 names given). Apply: CopyDBSnapshot or CopyDBClusterSnapshot per snapshot. Observe: "
+        "DescribeDBSnapshots and DescribeDBClusterSnapshots per 100 names."
+    )
+
+    def plan(self, given: CopyDatabaseSnapshotsInput, ctx: StepContext) -> Plan:
+        items, failures = asked_items(given.snapshots, ctx)
+        encrypted = sorted(item.database for item in items if item.encrypted)
+        if encrypted and not given.kms_key:
+            raise InputError(
+                "action.key_required",
+                f"Encrypted snapshots ({', '.join(encrypted[:5])}) are copied to {given.to_region} only with a key of "
+                "that Region: write `kms_key:`.",
+            )
+        key = usable_key(ctx.aws, given.to_region, given.kms_key) if given.kms_key else None
+        newest = newest_points(ctx, given.to_region, items)
+        changes = [copy_change(item, given.to_region, key, given.option_group, newest) for item in items]
+        plain = sorted(change.targets[0] for change in changes if not change.yields[0]["encrypted"])
+        notes = [f"Not encrypted, and neither are their copies: {', '.join(plain[:10])}."] if plain else []
+        return Plan(
+            changes=tuple(sorted(changes, key=lambda change: (change.order, change.key))),
+            failures=tuple(failures),
+            notes=tuple(notes),
+            forecast=_forecast(changes, ctx.limits),
+        )
+
+    def observe(self, asked: Sequence[tuple[Change, Effect]], ctx: StepContext) -> Mapping[str, Effect]:
+        return watched(asked, ctx)
+
+    def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
+        item = source_item(change, needs)
+        if item.arn is None:
+            raise ActionError(
+                "action.source_missing",
+                f"There is no snapshot of {item.database} to copy to {change.region}: AWS did not show its ARN. See the "
+                "step before this one.",
+                resource=item.database,
+            )
+        effect_id = ctx.effect_id(change.key)
+        name, point = snapshot_name(effect_id), item.point or tags.iso(ctx.now)
+        own = own_tags(item, effect_id, point, ctx) | {
+            tags.SOURCE_SNAPSHOT: str(item.snapshot),
+            tags.SOURCE_REGION: str(change.params["source_region"]),
+        }
+        all_tags, _ = tags.merged(own, item.tags)
+        _copy(change, item.arn, name, all_tags, ctx)
+        resource = snapshot_resource("cluster" if change.params["kind"] == "cluster" else "db", name)
+        facts: dict[str, Any] = {"snapshot": resource, "point": point, "set_id": item.set_id or effect_id}
+        return Effect(
+            state=EffectState.PENDING,
+            id=resource,
+            at=ctx.now,
+            due=expected_at(ctx.now, change.size_gib, ctx.limits.copy_mib_s),
+            facts={**facts, "items": {change.key: facts}},
+        )
+
+    def outputs(
+        self,
+        given: CopyDatabaseSnapshotsInput,
+        made: Sequence[tuple[Change, Effect]],
+        ctx: StepContext,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        return {"copies": sum(effect.state not in NOT_MADE for _, effect in made), "region": given.to_region}
+
+    def window(self, limits: Limits) -> int | None:
+        return limits.rds_copies_per_destination
+
+
+def source_item(change: Change, needs: Mapping[str, Effect]) -> DatabaseSnapshotItem:
+    """Return what is to be copied, with what its source's effect knows of it by now."""
+    known: dict[str, Any] = {"arn": change.params["arn"]}
+    for name in change.after:
+        if name in needs:
+            known |= items_of(needs[name]).get(change.key, {})
+    return DatabaseSnapshotItem.model_validate({**change.yields[0], **known})
+
+
+def _copy(change: Change, arn: str, name: str, all_tags: Mapping[str, str], ctx: StepContext) -> None:
+    params: dict[str, Any] = change.params
+    given: dict[str, Any] = {"Tags": tags.listed(all_tags), "SourceRegion": params["source_region"]}
+    given |= {"KmsKeyId": params["kms_key"]} if params["kms_key"] else {}
+    client = ctx.aws.client("rds", change.region, "once")
+    with translated(f"{change.resource} to {change.region}", service="rds", sends=True):
+        if params["kind"] == "cluster":
+            client.copy_db_cluster_snapshot(
+                SourceDBClusterSnapshotIdentifier=arn, TargetDBClusterSnapshotIdentifier=name, **given
+            )
+            return
+        given |= {"OptionGroupName": params["option_group"]} if params["option_group"] else {}
+        given |= {"CopyOptionGroup": True} if params["copy_option_group"] else {}
+        client.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=name, **given)
+
+
+def _forecast(changes: Sequence[Change], limits: Limits) -> Forecast:
+    rate, quota = limits.copy_mib_s, limits.rds_copies_per_destination
+    each = [duration_of(change.size_gib, rate) for change in changes]
+    return Forecast(
+        data_gib=sum(change.size_gib for change in changes),
+        duration=max([sum(each, timedelta()) / quota, *each], default=timedelta()),
+        basis=f"an assumed {rate} MiB/s per copy, {quota} copies at once; an upper bound, copies after the first of a "
+        "database are incremental",
+    )
