@@ -7,61 +7,26 @@ needs none: what is gone is gone. Deleting a snapshot never harms later ones.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from chalicelib.actions.base import Action, ActionModel, Review, StepContext
 from chalicelib.actions.ebs_expiry_plan import changes_of, notes_of
 from chalicelib.actions.ebs_expiry_review import reviewed
-from chalicelib.actions.ebs_snapshots import POLICY_PATTERN
 from chalicelib.actions.ebs_stored import gone_volumes, stored_points
+from chalicelib.actions.expiry import ExpireSnapshotsInput, decided, nothing
 from chalicelib.aws import listing
 from chalicelib.aws.errors import translated
 from chalicelib.aws.holds import bin_note, held
 from chalicelib.domain.change import Change, Effect, EffectState, Plan
-from chalicelib.domain.generations import Keep
 from chalicelib.domain.point_sets import Stored
-from chalicelib.domain.retention import Decision, Retention
+from chalicelib.domain.retention import Retention
 from chalicelib.domain.schedule import zone_of
-from chalicelib.domain.types import Duration, Region
-from chalicelib.errors import ActionError, InputError
+from chalicelib.errors import ActionError
 
 MISSING = "InvalidSnapshot.NotFound"
-
-
-class PolicySelector(ActionModel):
-    """The points of one policy, and no others."""
-
-    policy: str = Field(pattern=POLICY_PATTERN, description="Named when the points were made.")
-
-
-class ExpireSnapshotsInput(ActionModel):
-    """Whose points, where, and how much of the past is kept."""
-
-    select: PolicySelector = Field(description="The points: those of one policy.")
-    regions: list[Region] = Field(
-        min_length=1, description="Where points are expired. Name all that hold some: copies elsewhere are not seen."
-    )
-    keep: Keep = Field(description="How much of the past is kept, per volume and Region.")
-    orphans: Duration | None = Field(
-        None,
-        description="So long after its newest point, a volume that is gone keeps only its last good point; else "
-        "its points are kept like all others.",
-    )
-    timezone: str | None = Field(
-        None, description="In which hours, days, weeks and months begin; that of the runbook's schedule when left out."
-    )
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str | None) -> str | None:
-        try:
-            return value and zone_of(value).key
-        except InputError as error:
-            raise ValueError(error.message) from None
 
 
 class ExpireSnapshotsOutput(ActionModel):
@@ -109,7 +74,7 @@ class ExpireSnapshots(Action[ExpireSnapshotsInput]):
     def plan(self, given: ExpireSnapshotsInput, ctx: StepContext) -> Plan:
         stored = stored_points(given.select.policy, given.regions, ctx)
         if not stored:
-            raise _nothing(given)
+            raise nothing(given)
         rule = Retention(
             keep=given.keep,
             now=ctx.now,
@@ -117,7 +82,7 @@ class ExpireSnapshots(Action[ExpireSnapshotsInput]):
             gone=gone_volumes(stored, given.regions, ctx) if given.orphans else frozenset(),
             orphans=given.orphans,
         )
-        decisions = _free(rule, stored, given.regions, ctx)
+        decisions = decided(rule, stored, lambda going: _held(going, given.regions, ctx))
         changes = changes_of(decisions, given.select.policy, given.regions)
         bins = [bin_note(ctx.aws, region) for region in sorted({change.region for change in changes})]
         return Plan(
@@ -160,22 +125,8 @@ class ExpireSnapshots(Action[ExpireSnapshotsInput]):
         return {"deleted": len(deleted), "volumes": len({target for one in deleted for target in one.targets})}
 
 
-def _free(rule: Retention, stored: Sequence[Stored], regions: Sequence[str], ctx: StepContext) -> list[Decision]:
-    """Decide, look what stands on that which would be deleted, and decide again: a hold only ever keeps more."""
-    decisions = rule.decide(stored)
+def _held(going: Sequence[Stored], regions: Sequence[str], ctx: StepContext) -> dict[str, str]:
     holds: dict[str, str] = {}
     for region in sorted(set(regions)):
-        ids = [one.stored.id for one in decisions if one.delete and one.stored.point.region == region]
-        holds |= held(ctx.aws, region, ids, regions)
-    if not holds:
-        return decisions
-    return rule.decide([replace(one, hold=holds[one.id]) if one.id in holds else one for one in stored])
-
-
-def _nothing(given: ExpireSnapshotsInput) -> InputError:
-    where = ", ".join(given.regions)
-    return InputError(
-        "action.nothing_selected",
-        f"No snapshot in {where} is of the policy {given.select.policy}. Correct the policy or the Regions.",
-        policy=given.select.policy,
-    )
+        holds |= held(ctx.aws, region, [one.id for one in going if one.point.region == region], regions)
+    return holds

@@ -19,6 +19,7 @@ from chalicelib.actions.ebs_review import reviewed
 from chalicelib.actions.ebs_selection import Selection, VolumeSelector, attached_to, selected
 from chalicelib.actions.ebs_sets import Group, change_of, grouped, refusal
 from chalicelib.actions.ebs_watch import watched
+from chalicelib.actions.expiry import POLICY_PATTERN
 from chalicelib.aws import listing, tags
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Forecast, Plan
@@ -28,8 +29,6 @@ from chalicelib.settings import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceSpecificationTypeDef
-
-POLICY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class CreateSnapshotsInput(ActionModel):

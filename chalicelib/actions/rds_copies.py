@@ -121,8 +121,8 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
         if item.arn is None:
             raise ActionError(
                 "action.source_missing",
-                f"There is no snapshot of {item.database} to copy to {change.region}: AWS did not show its ARN. See the "
-                "step before this one.",
+                f"There is no snapshot of {item.database} to copy to {change.region}: AWS did not show its ARN. See "
+                "the step before this one.",
                 resource=item.database,
             )
         effect_id = ctx.effect_id(change.key)

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from chalicelib.actions.base import Action, ActionModel, Review, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at
-from chalicelib.actions.ebs_snapshots import NOT_MADE, POLICY_PATTERN
+from chalicelib.actions.ebs_snapshots import NOT_MADE
+from chalicelib.actions.expiry import POLICY_PATTERN
 from chalicelib.actions.rds_points import DatabaseSnapshotItem, own_tags, snapshot_name
 from chalicelib.actions.rds_selection import DatabaseSelector, selected
 from chalicelib.actions.rds_watch import watched

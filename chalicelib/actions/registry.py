@@ -14,6 +14,7 @@ from chalicelib.actions.ebs_expiry import ExpireSnapshots
 from chalicelib.actions.ebs_snapshots import CreateSnapshots
 from chalicelib.actions.notify import Send
 from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
+from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
 from chalicelib.actions.recovery_points import RecoveryPoints
 from chalicelib.domain.signature import Signature
@@ -25,6 +26,7 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     ExpireSnapshots(),
     CreateDatabaseSnapshots(),
     CopyDatabaseSnapshots(),
+    ExpireDatabaseSnapshots(),
     RecoveryPoints(),
     DatabasePoints(),
     Send(),

@@ -21,7 +21,8 @@ ANYWHERE = ("sns:", "sts:")  # who is told may be told in any Region; guards are
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 ENVELOPE = frozenset({"kms:Decrypt", "kms:GenerateDataKey"})
 GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach with a key on behalf of the role
-DELETES = frozenset({"ec2:DeleteSnapshot"})  # only what carries Lifeboat's tag, whatever the code may ever believe
+# Only what carries Lifeboat's tag, whatever the code may ever believe.
+DELETES = frozenset({"ec2:DeleteSnapshot", "rds:DeleteDBSnapshot", "rds:DeleteDBClusterSnapshot"})
 OWNED = {"Null": {"aws:ResourceTag/lifeboat:policy": "false"}}  # the tag is there
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 

@@ -1,0 +1,92 @@
+"""All snapshots of databases of a policy, read as retention looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.actions.base import StepContext
+from chalicelib.actions.rds_points import point_of
+from chalicelib.aws import tags
+from chalicelib.aws.databases import KINDS, DatabaseSnapshot, databases, snapshots
+from chalicelib.aws.keys import key_problem
+from chalicelib.domain.point_sets import Stored
+
+OWN = (tags.EFFECT, tags.RUN, tags.SET, tags.SET_SIZE, tags.POINT, tags.SOURCE_DATABASE)
+SKEW = timedelta(minutes=15)  # clocks differ by less than this
+
+
+def stored_points(policy: str, regions: Sequence[str], ctx: StepContext) -> list[Stored]:
+    """Return every manual snapshot that carries a policy's tag, in a paged listing per Region and kind.
+
+    RDS cannot filter by tag, so all manual snapshots are listed: 100 of each kind, unless the quota was raised.
+
+    Raises:
+        ActionError: AWS refused a read.
+    """
+    found: list[Stored] = []
+    for region in sorted(set(regions)):
+        listed = (one for kind in KINDS for one in snapshots(ctx.aws, region, kind))
+        here = [read(one, ctx) for one in listed if one.tags.get(tags.POLICY) == policy]
+        found += _with_keys([one for one in here if one], region, ctx)
+    return found
+
+
+def read(snapshot: DatabaseSnapshot, ctx: StepContext) -> Stored | None:
+    """Return one snapshot, aged by when the original was taken; None when nothing at all says when that was.
+
+    What does not carry all of Lifeboat's own tags, readable, is not taken for Lifeboat's.
+    """
+    point = point_of(snapshot)
+    if point is None:
+        return None
+    own, began = snapshot.tags, snapshot.began or ctx.now
+    at = point.taken or point.at
+    expires = tags.point_time(own.get(tags.EXPIRES, ""))
+    late = at > min(began, ctx.now) + SKEW  # it cannot show a later moment than the one it was begun at
+    foreign = late or any(not own.get(tag) for tag in OWN) or tags.point_time(own.get(tags.POINT, "")) is None
+    return Stored(
+        point=point.model_copy(update={"at": at}),
+        began=began,
+        copy_of=own.get(tags.SOURCE_SNAPSHOT, ""),
+        copied_from=own.get(tags.SOURCE_REGION, ""),
+        expires=expires,
+        hold=_hold(own, foreign=foreign, unreadable=tags.EXPIRES in own and expires is None),
+        ours=not foreign,
+    )
+
+
+def _hold(own: object, *, foreign: bool, unreadable: bool) -> str:
+    if isinstance(own, dict) and tags.HANDS_OFF in own:
+        return f"is tagged {tags.HANDS_OFF}"
+    if foreign:
+        return "does not carry Lifeboat's own tags as Lifeboat writes them: somebody else made or changed it"
+    return f"has a tag {tags.EXPIRES} that is not written like 2031-01-31T03:00:00Z" if unreadable else ""
+
+
+def _with_keys(stored: Iterable[Stored], region: str, ctx: StepContext) -> list[Stored]:
+    every = list(stored)
+    keys = {one.point.kms_key for one in every if one.point.kms_key}
+    problems = {key: key_problem(ctx.aws, region, key) or "" for key in sorted(keys)}
+    return [replace(one, key_problem=problems.get(one.point.kms_key or "", "")) for one in every]
+
+
+def gone_databases(stored: Iterable[Stored], regions: Iterable[str], ctx: StepContext) -> frozenset[str]:
+    """Return the databases that exist in none of the Regions where their points are or came from.
+
+    Raises:
+        ActionError: AWS refused a read: what cannot be looked for is not gone.
+    """
+    every = list(stored)
+    there = {
+        _id(one.identity)
+        for region in sorted({*regions, *(one.copied_from for one in every if one.copied_from)})
+        for kind in KINDS
+        for one in databases(ctx.aws, region, kind)
+    }
+    return frozenset(one.point.volume_id for one in every if _id(one.point.volume_id) not in there)
+
+
+def _id(identity: str) -> str:
+    return identity.rsplit("/", 1)[-1]
