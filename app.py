@@ -1,4 +1,4 @@
-"""Entry points only: schedules, alarms and events come in here, and the durable run. No logic.
+"""Entry points only: schedules, alarms, events and the API's requests come in here, and the durable run. No logic.
 
 Everything heavy is built when the first event arrives, once for each Lambda sandbox.
 """
@@ -12,6 +12,7 @@ from aws_durable_execution_sdk_python import DurableContext, durable_execution
 from chalice import Chalice
 from chalice.app import ConvertToMiddleware
 
+from chalicelib.api.blueprint import as_problems, blueprint
 from chalicelib.engine.durable import LambdaLauncher, drive
 from chalicelib.telemetry import LambdaJournal, logger, tracer
 
@@ -33,6 +34,10 @@ def services() -> Services:
     settings = Settings()
     launcher = LambdaLauncher(lambda: services().aws.client("lambda", settings.region, "write"), settings.run_function)
     return build(settings, journal=LambdaJournal(), launcher=launcher)
+
+
+app.register_middleware(as_problems, "http")
+app.register_blueprint(blueprint(lambda: services()))  # noqa: PLW0108 - looked up at each call, so that tests reach it
 
 
 @app.lambda_function(name="run")

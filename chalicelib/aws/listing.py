@@ -60,6 +60,19 @@ def snapshots(aws: Aws, region: str, filters: Filters) -> list[SnapshotTypeDef]:
         return [snapshot for page in pages for snapshot in page["Snapshots"]]
 
 
+def snapshots_page(aws: Aws, region: str, filters: Filters, size: int, after: str) -> tuple[list[SnapshotTypeDef], str]:
+    """List one page of own snapshots that match all filters; returns it with the token of the next ("" = the last)."""
+    with translated(f"snapshots in {region}"):
+        more: dict[str, str] = {"NextToken": after} if after else {}
+        page = aws.ec2(region).describe_snapshots(
+            OwnerIds=["self"],
+            Filters=_filters(filters),
+            MaxResults=size,
+            **more,  # type: ignore[arg-type]
+        )
+    return page["Snapshots"], page.get("NextToken") or ""
+
+
 def instances(aws: Aws, region: str, filters: Filters) -> list[InstanceTypeDef]:
     """List the instances that match all filters."""
     with translated(f"instances in {region}"):

@@ -41,11 +41,13 @@ def docs(
 def generated() -> dict[str, str]:
     """Return every generated document by its name."""
     from chalicelib.actions.docs import render
+    from chalicelib.api.openapi import document
 
     return {
         "runbook.schema.json": _json(schema_of(Subject.RUNBOOK)),
         "run-record.schema.json": _json(schema_of(Subject.RUN_RECORD)),
         "actions.md": render(),
+        "openapi.json": _json(document()),
     }
 
 

@@ -20,12 +20,9 @@ def record(services: Services, run: Run) -> RunRecord:
     Raises:
         StoreError: the ledger cannot be reached.
     """
-    from chalicelib.domain.report import record_of
-    from chalicelib.domain.runbook import Runbook
+    from chalicelib.engine.history import record as recorded
 
-    ledger = services.ledger
-    runbook = Runbook.model_validate(ledger.runbook(run.run_id))
-    return record_of(run, runbook, ledger.steps(run.run_id), ledger.owed(run.run_id), services.clock.now())
+    return recorded(services.ledger, run, services.clock.now())
 
 
 def find_run(services: Services, text: str) -> Run:

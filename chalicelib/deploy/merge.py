@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.deploy.alarms import HAS_TOPIC, alarms
-from chalicelib.deploy.names import DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, TOPIC, Names, arn_of
+from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, TOPIC, Names, arn_of
 from chalicelib.deploy.policy import roles
 from chalicelib.deploy.triggers import rules, schedules
 from chalicelib.domain.runbook import Runbook
@@ -22,6 +22,7 @@ from chalicelib.stores.creation import table_keys
 from chalicelib.telemetry import NAMESPACE, SERVICE
 
 EXECUTION_TIMEOUT_S = 30 * 86_400  # of one generation; the sweeper starts another for a run that needs longer
+API_LOGS = "ApiHandlerLogGroup"  # Chalice spells its own function otherwise in here, so the template would not do
 HISTORY_DAYS = 30  # the ledger is the record; the execution's history is for looking into faults
 DEAD_LETTERS_KEPT_S = 14 * 86_400  # the longest that SQS keeps a message
 
@@ -42,6 +43,8 @@ def merge_template(settings: Settings, runbooks: Sequence[Runbook]) -> dict[str,
             RUN: _run(settings, names),
             ON_EVENT: _taker(settings, names, ON_EVENT, rules(runbooks)),
             ON_SCHEDULE: _taker(settings, names, ON_SCHEDULE, schedules(runbooks, names.stem)),
+            API: {"Properties": _function(settings, names, API)},
+            API_LOGS: {"Properties": {"LogGroupName": {"Fn::Sub": f"/aws/lambda/${{{API}}}"}}},
             LEDGER: ledger(settings),
             DEAD_LETTERS: _dead_letters(),
             f"{DEAD_LETTERS}Policy": _dead_letters_policy(),

@@ -8,7 +8,8 @@ from typing import Any
 from chalicelib.errors import InputError
 from chalicelib.settings import Settings
 
-RUN, ON_EVENT, ON_SCHEDULE = "Run", "OnEvent", "OnSchedule"  # as Chalice calls the handlers of app.py in its template
+# As Chalice calls the handlers of app.py in its template.
+RUN, ON_EVENT, ON_SCHEDULE, API = "Run", "OnEvent", "OnSchedule", "APIHandler"
 LEDGER, DEAD_LETTERS, TOPIC = "Ledger", "DeadLetters", "AlarmTopicArn"
 
 
@@ -40,7 +41,7 @@ class Names:
                 "lifeboat-run:live. Without a published alias a deployment would change runs in flight.",
             )
         stem = name.removesuffix("-run")
-        functions = {RUN: name, ON_EVENT: f"{stem}-on-event", ON_SCHEDULE: f"{stem}-on-schedule"}
+        functions = {RUN: name, ON_EVENT: f"{stem}-on-event", ON_SCHEDULE: f"{stem}-on-schedule", API: f"{stem}-api"}
         return cls(stem, functions, alias, settings.table)
 
     def function_arn(self, function: str, suffix: str = "") -> dict[str, Any]:

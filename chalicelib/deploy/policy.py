@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.registry import find
-from chalicelib.deploy.names import DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of
+from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of
 from chalicelib.domain.runbook import Runbook
 
 Statement = dict[str, Any]
@@ -24,6 +24,7 @@ GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach w
 # Only what carries Lifeboat's tag, whatever the code may ever believe.
 DELETES = frozenset({"ec2:DeleteSnapshot", "rds:DeleteDBSnapshot", "rds:DeleteDBClusterSnapshot"})
 OWNED = {"Null": {"aws:ResourceTag/lifeboat:policy": "false"}}  # the tag is there
+POINTS = frozenset({"ec2:DescribeSnapshots", "rds:DescribeDBSnapshots", "rds:DescribeDBClusterSnapshots"})
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
@@ -43,6 +44,7 @@ def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]
     starts = [*ledger_use(), *starts_runs(names)]
     made = {f"{RUN}Role": lambda_role(names, RUN, drives)}
     made |= {f"{function}Role": lambda_role(names, function, starts) for function in (ON_EVENT, ON_SCHEDULE)}
+    made[f"{API}Role"] = lambda_role(names, API, [*starts, *plans(runbooks)])
     made["SchedulerRole"] = role("scheduler.amazonaws.com", "fire", [invoke(names, ON_SCHEDULE), dead_letters()])
     return made
 
@@ -72,6 +74,12 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
         ),
     ]
     return [allow(sid, actions, "*", condition) for sid, actions, condition in made if actions]
+
+
+def plans(runbooks: Sequence[Runbook]) -> list[Statement]:
+    """Return what the API's plans and its list of recovery points read; it changes nothing but the ledger."""
+    used = {each for action in used_actions(runbooks) for each in action.permissions if _reads(each)}
+    return [allow("ReadToPlan", sorted(used | POINTS), "*")]
 
 
 def ledger_use() -> list[Statement]:

@@ -47,12 +47,12 @@ def sweep(services: Sweeps) -> dict[str, Any]:
         ActionError: an execution could not be started; the others were.
         StoreError: the ledger could not be reached.
     """
-    now, grace = services.engine.clock.now(), timedelta(seconds=services.engine.settings.pace.grace_s)
+    now, grace_s = services.engine.clock.now(), services.engine.settings.pace.grace_s
     restarted: list[str] = []
     left: list[str] = []
     failed: LifeboatError | None = None
     for run in services.engine.ledger.list_runs(limit=AT_MOST, running=True):
-        if not _abandoned(run, now, grace):
+        if not abandoned(run, now, grace_s):
             continue
         if not _ours(run, services.engine.launcher):
             left.append(run.run_id)
@@ -69,8 +69,9 @@ def sweep(services: Sweeps) -> dict[str, Any]:
     return {"outcome": "swept", "restarted": restarted, "left": left}
 
 
-def _abandoned(run: Run, now: datetime, grace: timedelta) -> bool:
-    return run.beat_until is None or run.beat_until + grace < now
+def abandoned(run: Run, now: datetime, grace_s: int) -> bool:
+    """Return True for a running run whose driver has been silent for too long, or that has none."""
+    return run.beat_until is None or run.beat_until + timedelta(seconds=grace_s) < now
 
 
 def _ours(run: Run, launcher: Launcher) -> bool:

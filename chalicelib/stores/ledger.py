@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.change import Change, Effect
@@ -206,11 +206,27 @@ class DynamoLedger(Claims, Pauses):
         return found
 
     def _all_runs(self) -> Iterator[Run]:
-        for row in self.table.query(f"RUNS#{self.region}", newest_first=True):
+        return (run for _, run in self.runs_before(None, None, None))
+
+    def runs_before(
+        self, mark: str | None, since: datetime | None, until: datetime | None
+    ) -> Iterator[tuple[str, Run]]:
+        """Yield the runs that come after a mark, newest first, each with its own mark.
+
+        Args:
+            mark: Of the run before the first; None = the newest one.
+            since: Only runs that started then or later.
+            until: Only runs that started before.
+        """
+        first = until.astimezone(UTC).isoformat() if until else ""
+        below = min((one for one in (mark, first) if one), default="")
+        for row in self.table.query(f"RUNS#{self.region}", newest_first=True, below=below):
             began, run_id = row["sk"].split("#", 1)
+            if since and datetime.fromisoformat(began) < since:
+                return
             run = self.load(run_id)
             if run and run.started_at.isoformat() == began:  # else a start that was cut short, and made again later
-                yield run
+                yield row["sk"], run
 
     def _running(self) -> list[Run]:
         """Return the running runs by an index of their own: there are few, however many have ended."""

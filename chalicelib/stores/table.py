@@ -45,8 +45,18 @@ class Table:
             )
         return self._row(answer["Item"]) if "Item" in answer else None
 
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, keys_only: bool = False) -> Iterator[Row]:
-        """Yield the items of a partition whose sort key starts with `prefix`, page by page, consistently read."""
+    def query(
+        self, pk: str, prefix: str = "", *, newest_first: bool = False, keys_only: bool = False, below: str = ""
+    ) -> Iterator[Row]:
+        """Yield the items of a partition, page by page, consistently read.
+
+        Args:
+            pk: The partition.
+            prefix: What the sort key starts with.
+            newest_first: The largest sort key first.
+            keys_only: Only the keys of each item.
+            below: What the sort key is smaller than; instead of a prefix.
+        """
         request: dict[str, Any] = {
             "TableName": self.name,
             "ConsistentRead": True,
@@ -58,6 +68,10 @@ class Table:
         if keys_only:
             request["ProjectionExpression"] = "#pk, #sk"
             request["ExpressionAttributeNames"]["#sk"] = "sk"
+        if below:
+            request["KeyConditionExpression"] += " AND #sk < :sk"
+            request["ExpressionAttributeNames"]["#sk"] = "sk"
+            request["ExpressionAttributeValues"][":sk"] = self._pack(below)
         if prefix:
             request["KeyConditionExpression"] += " AND begins_with(#sk, :sk)"
             request["ExpressionAttributeNames"]["#sk"] = "sk"

@@ -74,16 +74,17 @@ def test_what_is_in_the_zip_starts_and_finds_its_runbooks(made: Path, tmp_path: 
 def test_every_handler_has_its_own_role_name_and_log_retention(made: Path) -> None:
     found = template(made)["Resources"]
     functions = {name: each["Properties"] for name, each in found.items() if each["Type"].endswith("::Function")}
-    assert set(functions) == {"Run", "OnEvent", "OnSchedule"}
+    assert set(functions) == {"Run", "OnEvent", "OnSchedule", "APIHandler"}
     assert {each["Role"]["Fn::GetAtt"][0] for each in functions.values()} == {
         "RunRole",
         "OnEventRole",
         "OnScheduleRole",
+        "APIHandlerRole",
     }
     assert {each["Runtime"] for each in functions.values()} == {"python3.13"}
     assert functions["Run"]["Timeout"] == 900
     for name in functions:
-        assert found[f"{name}LogGroup"]["Properties"]["RetentionInDays"] == 90
+        assert found[f"{name.replace('API', 'Api')}LogGroup"]["Properties"]["RetentionInDays"] == 90
 
 
 @ON_PYTHON

@@ -1,0 +1,64 @@
+"""The API's verb about health: does Lifeboat do its work?"""
+
+from __future__ import annotations
+
+from chalicelib.api.answers import Health, HealthCheck, Status
+from chalicelib.api.service import Request, Serves
+from chalicelib.domain.types import format_duration
+from chalicelib.engine.sweeper import abandoned
+from chalicelib.errors import InputError, LifeboatError
+
+WORST: tuple[Status, ...] = ("fail", "warn", "pass")
+RUNS = 200  # most running runs looked at
+NAMED = 5
+
+
+def health(service: Serves, request: Request) -> Health:  # noqa: ARG001 - there is nothing to say
+    """Look at the ledger, the runbooks, the runs under way, the pauses and what the watchdog found."""
+    checks = [_ledger(service)]
+    if checks[0].status == "pass":
+        checks += [_runs(service), _pauses(service)]
+    checks.append(_runbooks(service))
+    status = next(one for one in WORST if any(check.status == one for check in checks))
+    return Health(status=status, region=service.settings.region, checks=checks)
+
+
+def _ledger(service: Serves) -> HealthCheck:
+    try:
+        service.ledger.pauses()
+    except LifeboatError as error:
+        return HealthCheck(name="ledger", status="fail", detail=error.message)
+    return HealthCheck(name="ledger", status="pass", detail="The ledger answers.")
+
+
+def _runs(service: Serves) -> HealthCheck:
+    running, now = service.ledger.list_runs(limit=RUNS, running=True), service.clock.now()
+    left = [run.run_id for run in running if abandoned(run, now, service.settings.pace.grace_s)]
+    if left:
+        said = f"Nobody drives {', '.join(left[:NAMED])}: the sweeper takes them over, or `lifeboat runs continue`."
+        return HealthCheck(name="runs", status="warn", detail=said)
+    return HealthCheck(name="runs", status="pass", detail=f"{len(running)} runs are under way.")
+
+
+def _pauses(service: Serves) -> HealthCheck:
+    pauses, now = service.ledger.pauses(), service.clock.now()
+    if not pauses:
+        return HealthCheck(name="pauses", status="pass", detail="Nothing is paused.")
+    said = "; ".join(
+        f"{one.runbook or 'all runbooks'} for {format_duration(now - one.at)} by {one.by}: {one.reason}"
+        for one in pauses[:NAMED]
+    )
+    return HealthCheck(name="pauses", status="warn", detail=f"Paused: {said}.", at=pauses[0].at)
+
+
+def _runbooks(service: Serves) -> HealthCheck:
+    broken = []
+    for name in service.catalog.names():
+        try:
+            service.catalog.load(name)
+        except InputError:
+            broken.append(name)
+    if broken:
+        said = f"Not valid, so they never run: {', '.join(broken[:NAMED])}; see `lifeboat validate`."
+        return HealthCheck(name="runbooks", status="fail", detail=said)
+    return HealthCheck(name="runbooks", status="pass", detail="All runbooks are valid.")

@@ -1,0 +1,101 @@
+"""What a request may say, with its limits. Unknown fields are errors."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from chalicelib.domain.change import EffectState
+from chalicelib.domain.run import RunState
+from chalicelib.domain.types import Duration, Region
+
+BODY_BYTES = 64 * 1024  # most bytes of a request's body
+LIMIT = 200  # most items of one page
+KEY_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
+
+Limit = Annotated[int, Field(ge=1, le=LIMIT, description=f"Most items of this page, 1 to {LIMIT}.")]
+Next = Annotated[str, Field(min_length=1, max_length=2000, description="`next` of the page before this one.")]
+Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S", description="Why; it is recorded.")]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, description="A runbook's name.")]
+
+
+class Asked(BaseModel):
+    """A request's body or query."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Nothing(Asked):
+    """A request that says nothing more than its path does."""
+
+
+class Inputs(Asked):
+    """The inputs of a plan or a run."""
+
+    inputs: dict[Annotated[str, Field(max_length=64)], JsonValue] = Field(
+        default_factory=dict,
+        max_length=50,
+        description="Inputs of the runbook by name.",
+    )
+
+
+class Why(Asked):
+    """A reason."""
+
+    reason: Reason
+
+
+class PauseAsked(Asked):
+    """What is to be paused: `runbook` or, said expressly, `all`."""
+
+    runbook: Name | None = Field(None, description="The runbook whose runs are held back.")
+    all: bool = Field(default=False, description="True to hold back all runs of this Region.")
+    reason: Reason
+
+
+class ResumeAsked(Asked):
+    """What goes on: a `runbook`, or what a pause of `all` holds back."""
+
+    runbook: Name | None = Field(None, description="The runbook whose own pause is lifted.")
+    all: bool = Field(default=False, description="True to lift the pause of all runs of this Region.")
+
+
+class RunsQuery(Asked):
+    """Which runs: newest first."""
+
+    runbook: Name | None = Field(None, description="Only runs of this runbook.")
+    state: RunState | None = Field(None, description="Only runs in this state.")
+    since: AwareDatetime | None = Field(None, description="Only runs that started then or later.")
+    until: AwareDatetime | None = Field(None, description="Only runs that started before.")
+    limit: Limit = 50
+    next: Next | None = None
+
+
+class ChangesQuery(Asked):
+    """Which changes of a run."""
+
+    step: Annotated[str, Field(max_length=64)] | None = Field(None, description="Only changes of this step.")
+    state: EffectState | None = Field(None, description="Only changes in this state.")
+    limit: Limit = 100
+    next: Next | None = None
+
+
+class PointsQuery(Asked):
+    """Which recovery points, of one Region."""
+
+    region: Region | None = Field(None, description="Where they are; the Region that runs belong to when left out.")
+    resource: Annotated[str, Field(max_length=300)] | None = Field(
+        None, description="Only those of a volume (`vol-...`) or a database (`db:name`, `cluster:name`)."
+    )
+    policy: Annotated[str, Field(max_length=64)] | None = Field(None, description="Only those of this policy.")
+    max_age: Duration | None = Field(None, description="Only those that are not older, e.g. `24h`.")
+    limit: Limit = 100
+    next: Next | None = None
+
+
+def moment(value: datetime | None) -> str | None:
+    """Write a time as the API does."""
+    return value.isoformat() if value else None
