@@ -14,6 +14,16 @@ Local = Annotated[
     bool, typer.Option("--local", help="Work in this process on the AWS that your profile, role and environment name.")
 ]
 Sandboxed = Annotated[bool, typer.Option("--sandbox", help="Work on the embedded AWS. Touches nothing real.")]
+Api = Annotated[
+    str | None,
+    typer.Option(
+        "--api",
+        metavar="URL",
+        envvar="LIFEBOAT_API_URL",
+        help="Work through Lifeboat's API there, with your own credentials.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; progress goes to stderr.")]
 RegionOption = Annotated[
     str | None, typer.Option("--region", metavar="REGION", help="The Region that runs belong to.", show_default=False)
@@ -66,7 +76,10 @@ def place_of(
     if local and sandbox:
         raise InputError("usage.where", "Say one of --local and --sandbox, not both.")
     if not (local or sandbox or assume_local):
-        raise InputError("usage.where", "Say where: --local (this process, your AWS) or --sandbox (the embedded AWS).")
+        raise InputError(
+            "usage.where",
+            "Say where: --api URL (or LIFEBOAT_API_URL), --local (this process, your AWS) or --sandbox (embedded AWS).",
+        )
     return Place(sandbox, region, runbooks)
 
 

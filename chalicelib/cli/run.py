@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chalicelib.cli import endings
-from chalicelib.cli.options import Inputs, Json, Local, RegionOption, Runbooks, Sandboxed, Yes, inputs_of, place_of
+from chalicelib.cli.options import Api, Inputs, Json, Local, RegionOption, Runbooks, Sandboxed, Yes, inputs_of, place_of
 from chalicelib.errors import InputError, LifeboatError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ Key = Annotated[
         show_default="a new one",
     ),
 ]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end; only with the API.")]
 CreateLedger = Annotated[bool, typer.Option("--create-ledger", help="Make the ledger's table if there is none.")]
 
 
@@ -59,19 +60,29 @@ def run(
     inputs: Inputs = None,
     key: Key = None,
     create_ledger: CreateLedger = False,
+    api: Api = None,
+    wait: Wait = True,
     region: RegionOption = None,
     runbooks: Runbooks = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Carry a runbook out. --local asks first, unless you say --yes.
+    """Carry a runbook out: through the API, in this process (--local), or on the embedded AWS (--sandbox).
+
+    Unless you say --yes, it shows what it would do and asks first; the sandbox does not.
 
     Ends with 0 when the run succeeded, 1 when it failed wholly or in part, 2 when the command or the runbook is wrong,
     3 when it is refused (guard, lease, key), and 130 when it was interrupted or stopped and can be continued.
     """
     from chalicelib.cli.progress import Progress
+    from chalicelib.cli.remote import Remote, is_remote
     from chalicelib.cli.world import world
 
+    if is_remote(api, local=local, sandbox=sandbox):
+        from chalicelib.cli.remote_run import run_there
+
+        there = Remote(str(api), region)
+        run_there(there, name, inputs_of(inputs), _checked(key), ask=not yes, wait=wait, as_json=as_json)
     wish = Wish(name, inputs_of(inputs), _checked(key), ask=not (sandbox or yes))
     place = replace(
         place_of(local=local, sandbox=sandbox, region=region, runbooks=runbooks), create_ledger=create_ledger
@@ -169,7 +180,7 @@ def must_be_asked() -> None:
         InputError: there is no terminal (`usage.yes`).
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError("usage.yes", "There is nobody to ask here, and --local changes your AWS: say --yes.")
+        raise InputError("usage.yes", "There is nobody to ask here, and this changes your AWS: say --yes.")
 
 
 def must_agree(question: str) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chalicelib.cli import endings
-from chalicelib.cli.options import Json, Local, RegionOption, Sandboxed, Yes, place_of
+from chalicelib.cli.options import Api, Json, Local, RegionOption, Sandboxed, Yes, place_of
+from chalicelib.cli.remote import Remote, find, is_remote, record_at
 from chalicelib.cli.run import driven, must_agree, must_be_asked, told
 
 if TYPE_CHECKING:
@@ -34,12 +35,18 @@ def list_(
     runbook: Annotated[str | None, typer.Option("--runbook", help="Only runs of this runbook.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The newest so many.")] = 20,
     running: Annotated[bool, typer.Option("--running", help="Only those that have not ended.")] = False,
+    api: Api = None,
     local: Local = False,
     sandbox: Sandboxed = False,
     region: RegionOption = None,
     as_json: Json = False,
 ) -> None:
     """List the newest runs first."""
+    if is_remote(api, local=local, sandbox=sandbox):
+        from chalicelib.cli.remote_runs import list_there
+
+        list_there(Remote(str(api), region), runbook, limit, running=running, as_json=as_json)
+        return
     with _opened(local=local, sandbox=sandbox, region=region) as services:
         found = services.ledger.list_runs(limit=limit, runbook=runbook, running=running)
     if as_json:
@@ -54,6 +61,7 @@ def list_(
 @group.command("show")
 def show(
     which: Which,
+    api: Api = None,
     local: Local = False,
     sandbox: Sandboxed = False,
     region: RegionOption = None,
@@ -62,6 +70,10 @@ def show(
     """Show one run: its steps, what failed and what to do, objectives beside what was measured."""
     from chalicelib.cli.record import find_run, record
 
+    if is_remote(api, local=local, sandbox=sandbox):
+        there = Remote(str(api), region)
+        told(record_at(there, find(there, which)), as_json=as_json)
+        return
     with _opened(local=local, sandbox=sandbox, region=region) as services:
         found = record(services, find_run(services, which))
     told(found, as_json=as_json)
@@ -70,6 +82,7 @@ def show(
 @group.command("continue")
 def continue_(
     which: Which,
+    api: Api = None,
     local: Local = False,
     sandbox: Sandboxed = False,
     region: RegionOption = None,
@@ -82,6 +95,10 @@ def continue_(
     from chalicelib.cli.world import world
     from chalicelib.engine.local import hold
 
+    if is_remote(api, local=local, sandbox=sandbox):
+        from chalicelib.cli.remote_runs import continue_there
+
+        continue_there(Remote(str(api), region), which, ask=not yes, as_json=as_json)
     place = place_of(local=local, sandbox=sandbox, region=region)
     if local and not yes:
         must_be_asked()
@@ -102,6 +119,7 @@ def continue_(
 def stop(
     which: Which,
     reason: Reason,
+    api: Api = None,
     local: Local = False,
     sandbox: Sandboxed = False,
     region: RegionOption = None,
@@ -112,12 +130,17 @@ def stop(
     from chalicelib.domain.run import Stop
 
     _must_say(reason)
+    if is_remote(api, local=local, sandbox=sandbox):
+        there = Remote(str(api), region)
+        asked_of = there.ask("stopRun", {"run_id": find(there, which)}, {"reason": reason})
+        _tell(asked_of, _stopped(asked_of["state"], asked=asked_of["asked"]), as_json=as_json)
+        return
     with _opened(local=local, sandbox=sandbox, region=region) as services:
         run = find_run(services, which)
         if not run.ended:
             asked = Stop(at=services.clock.now(), by=getpass.getuser(), reason=reason.strip())
             services.ledger.ask_stop(run.run_id, asked)
-    said = f"has ended already: {run.state.value}" if run.ended else "was asked to stop, and can be continued later"
+    said = _stopped(run.state.value, asked=not run.ended)
     _tell({"run_id": run.run_id, "asked": not run.ended, "state": run.state.value}, said, as_json=as_json)
 
 
@@ -145,6 +168,10 @@ def _opened(*, local: bool, sandbox: bool, region: str | None) -> AbstractContex
     from chalicelib.cli.world import world
 
     return world(place_of(local=local, sandbox=sandbox, region=region, assume_local=True))
+
+
+def _stopped(state: str, *, asked: bool) -> str:
+    return "was asked to stop, and can be continued later" if asked else f"has ended already: {state}"
 
 
 def _must_say(reason: str) -> None:
