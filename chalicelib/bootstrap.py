@@ -19,6 +19,7 @@ from chalicelib.errors import InputError
 from chalicelib.settings import Settings
 from chalicelib.stores.catalog import Catalog
 from chalicelib.stores.ledger import DynamoLedger
+from chalicelib.stores.notices import Notices
 from chalicelib.stores.rows import paged
 from chalicelib.stores.table import Table
 
@@ -89,8 +90,10 @@ def _joined(
     ledger = DynamoLedger(Table(aws, settings.region, settings.table), settings.region)
     ledger.keep_days = settings.keep_runs_days
     known = signatures() if actions is ACTIONS else {name: action.signature() for name, action in actions.items()}
+    notices = Notices(aws, settings.region, settings.notice_topic, settings.event_bus)
     engine = Engine(
         ledger=ledger,
+        notices=notices,
         aws=aws,
         actions=actions,
         clock=clock,

@@ -74,5 +74,7 @@ class Settings(BaseSettings):
     retry_mode: Literal["adaptive", "standard"] = Field("adaptive", description="botocore retry mode for reads.")
     run_function: str = Field("lifeboat-run:live", description="The durable function's name and published alias.")
     keep_runs_days: int = Field(400, ge=1, description="How long a finished run that owes nothing stays in the ledger.")
+    notice_topic: str = Field("", description="ARN of the SNS topic that is told of runs; empty = none.")
+    event_bus: str = Field("", description="Name of the EventBridge bus that is told of runs; empty = none.")
     limits: Limits = Limits()
     pace: Pace = Pace()

@@ -28,8 +28,19 @@ COUNTED = {
     "run restarted": ("RunRestarted", ()),
     "runs left to people": ("RunsLeftToPeople", ()),
 }
+# What is measured: the metric's name and unit, the field that is its value, and those that become its dimensions.
+MEASURED = {
+    "step ended": ("StepDuration", "Seconds", "duration_s", ("action", "outcome")),
+    "recovery point age": ("RecoveryPointAge", "Seconds", "age_s", ("runbook", "policy")),
+    "copy lag": ("CopyLag", "Seconds", "lag_s", ("runbook",)),
+    "run ended": ("LeftBehind", "Count", "left_behind", ("runbook",)),
+    "objective watched": ("RecoveryPointAgeWatched", "Seconds", "age_s", ("runbook", "policy")),
+    "watched": ("Breaches", "Count", "breaches", ()),
+}
 # What a person should look at some time.
-WARNINGS = frozenset({"event ignored", "runbook ignored", "restart failed", "runs left to people", "could not look"})
+WARNINGS = frozenset(
+    {"event ignored", "runbook ignored", "restart failed", "runs left to people", "could not look", "could not tell"}
+)
 
 logger = Logger(service=SERVICE)
 tracer = Tracer(service=SERVICE)
@@ -45,17 +56,21 @@ class LambdaJournal:
         else:
             logger.info(sentence, extra=fields)
         if sentence in COUNTED:
-            self._count(*COUNTED[sentence], fields)
+            name, dimensions = COUNTED[sentence]
+            self._emit(name, "Count", 1, dimensions, fields)
+        if sentence in MEASURED:
+            name, unit, value, dimensions = MEASURED[sentence]
+            self._emit(name, unit, fields[value], dimensions, fields)
 
     def progress(self, run: Run, steps: Sequence[StepRow]) -> None:
         """Do nothing: the ledger holds the progress, and logs are for what changed."""
 
     @staticmethod
-    def _count(name: str, dimensions: Sequence[str], fields: dict[str, Any]) -> None:
+    def _emit(name: str, unit: str, value: float, dimensions: Sequence[str], fields: dict[str, Any]) -> None:
         from aws_lambda_powertools import single_metric
         from aws_lambda_powertools.metrics import MetricUnit
 
-        with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
+        with single_metric(name=name, unit=MetricUnit(unit), value=value, namespace=NAMESPACE) as metric:
             metric.add_dimension(name="service", value=SERVICE)  # else it is there only where the environment names it
             for dimension in dimensions:
                 metric.add_dimension(name=dimension, value=str(fields[dimension]))

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.deploy.alarms import HAS_TOPIC, alarms
-from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, TOPIC, Names, arn_of
-from chalicelib.deploy.policy import roles
+from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, NOTICES, ON_EVENT, ON_SCHEDULE, RUN, TOPIC, Names, arn_of
+from chalicelib.deploy.policy import DEFAULT_BUS, HAS_NOTICES, roles
 from chalicelib.deploy.triggers import rules, schedules
 from chalicelib.domain.runbook import Runbook
 from chalicelib.settings import Settings
@@ -36,9 +36,13 @@ def merge_template(settings: Settings, runbooks: Sequence[Runbook]) -> dict[str,
     names = Names.of(settings)
     return {
         "Parameters": {
-            TOPIC: {"Type": "String", "Default": "", "Description": "SNS topic that alarms tell; empty = none."}
+            TOPIC: {"Type": "String", "Default": "", "Description": "SNS topic that alarms tell; empty = none."},
+            NOTICES: {"Type": "String", "Default": "", "Description": "SNS topic that is told of runs; empty = none."},
         },
-        "Conditions": {HAS_TOPIC: {"Fn::Not": [{"Fn::Equals": [{"Ref": TOPIC}, ""]}]}},
+        "Conditions": {
+            HAS_TOPIC: {"Fn::Not": [{"Fn::Equals": [{"Ref": TOPIC}, ""]}]},
+            HAS_NOTICES: {"Fn::Not": [{"Fn::Equals": [{"Ref": NOTICES}, ""]}]},
+        },
         "Resources": {
             RUN: _run(settings, names),
             ON_EVENT: _taker(settings, names, ON_EVENT, rules(runbooks)),
@@ -59,13 +63,15 @@ def merge_template(settings: Settings, runbooks: Sequence[Runbook]) -> dict[str,
     }
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, Any]:
     """Return the functions' environment: names, and every setting that is not the default. Paths stay behind."""
-    found = {"LIFEBOAT_TABLE": settings.table, "LIFEBOAT_RUN_FUNCTION": settings.run_function}
+    found: dict[str, Any] = {"LIFEBOAT_TABLE": settings.table, "LIFEBOAT_RUN_FUNCTION": settings.run_function}
     default = Settings(region=settings.region)
     for name in ("retry_mode", "keep_runs_days", "limits", "pace"):
         found |= _changed(f"LIFEBOAT_{name.upper()}", getattr(settings, name), getattr(default, name))
     return found | {
+        "LIFEBOAT_NOTICE_TOPIC": settings.notice_topic or {"Ref": NOTICES},
+        "LIFEBOAT_EVENT_BUS": settings.event_bus or DEFAULT_BUS,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -10,7 +10,7 @@ from chalicelib.settings import Settings
 
 # As Chalice calls the handlers of app.py in its template.
 RUN, ON_EVENT, ON_SCHEDULE, API = "Run", "OnEvent", "OnSchedule", "APIHandler"
-LEDGER, DEAD_LETTERS, TOPIC = "Ledger", "DeadLetters", "AlarmTopicArn"
+LEDGER, DEAD_LETTERS, TOPIC, NOTICES = "Ledger", "DeadLetters", "AlarmTopicArn", "NoticeTopicArn"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.registry import find
-from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of
+from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, NOTICES, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of, sub
 from chalicelib.domain.runbook import Runbook
 
 Statement = dict[str, Any]
@@ -24,6 +24,7 @@ GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach w
 # Only what carries Lifeboat's tag, whatever the code may ever believe.
 DELETES = frozenset({"ec2:DeleteSnapshot", "rds:DeleteDBSnapshot", "rds:DeleteDBClusterSnapshot"})
 OWNED = {"Null": {"aws:ResourceTag/lifeboat:policy": "false"}}  # the tag is there
+HAS_NOTICES, DEFAULT_BUS = "HasNoticeTopic", "default"
 POINTS = frozenset({"ec2:DescribeSnapshots", "rds:DescribeDBSnapshots", "rds:DescribeDBClusterSnapshots"})
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
@@ -40,8 +41,8 @@ def used_actions(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
 
 def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]]:
     """Return an IAM role for each function, by logical id `<function>Role`, and one for EventBridge Scheduler."""
-    drives = [*ledger_use(), *executes(names), *actions_use(runbooks)]
-    starts = [*ledger_use(), *starts_runs(names)]
+    drives = [*ledger_use(), *executes(names), *actions_use(runbooks), *tells()]
+    starts = [*ledger_use(), *starts_runs(names), *tells()]
     made = {f"{RUN}Role": lambda_role(names, RUN, drives)}
     made |= {f"{function}Role": lambda_role(names, function, starts) for function in (ON_EVENT, ON_SCHEDULE)}
     made[f"{API}Role"] = lambda_role(names, API, [*starts, *plans(runbooks)])
@@ -74,6 +75,19 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
         ),
     ]
     return [allow(sid, actions, "*", condition) for sid, actions, condition in made if actions]
+
+
+def tells() -> list[Statement]:
+    """Return what notices need: the topic that the deployment names, and its own Region's default bus."""
+    nobody = sub("arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:lifeboat-tells-nobody")
+    topic = {"Fn::If": [HAS_NOTICES, {"Ref": NOTICES}, nobody]}
+    bus = sub(f"arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:event-bus/{DEFAULT_BUS}")
+    through = {"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}}
+    return [
+        allow("TellPeople", ["sns:Publish"], topic),
+        allow("TellPeopleEnclosed", sorted(ENVELOPE), "*", through),
+        allow("TellMachines", ["events:PutEvents"], bus),
+    ]
 
 
 def plans(runbooks: Sequence[Runbook]) -> list[Statement]:

@@ -99,6 +99,7 @@ class Run(Strict):
         pause: The pause that holds it back now, as it last saw it.
         paused_at: Since when it has been held back.
         paused_s: How many seconds earlier pauses held it back; its steps' deadlines were put off by as much.
+        told: What people were told of it while it ran.
         calls: AWS calls so far, as far as they were recorded (a killed slice's last calls are not).
     """
 
@@ -126,6 +127,7 @@ class Run(Strict):
     pause: Pause | None = None
     paused_at: datetime | None = None
     paused_s: int = 0
+    told: tuple[str, ...] = ()
     calls: tuple[CallCount, ...] = ()
     code: str = ""
     message: str = ""

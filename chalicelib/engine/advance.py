@@ -14,18 +14,21 @@ from typing import Any
 
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, EffectState
+from chalicelib.domain.notice import NoticeKind
 from chalicelib.domain.run import Run, RunState, StepRow, StepState
 from chalicelib.domain.runbook import Phase
 from chalicelib.domain.signature import Signatures
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.flow import Flow, failed
+from chalicelib.engine.measures import of_step
 from chalicelib.engine.memory import RunMemory, recall
 from chalicelib.engine.pausing import LOOK_S, held, take_note
-from chalicelib.engine.ports import Clock, Journal, Launcher, Ledger, Tick
+from chalicelib.engine.ports import Clock, Journal, Launcher, Ledger, Notices, Tick
 from chalicelib.engine.recording import ensure_held
 from chalicelib.engine.rounds import begin_round
 from chalicelib.engine.scope import Actions
 from chalicelib.engine.steps import Steps
+from chalicelib.engine.telling import Teller
 from chalicelib.errors import StoreError, SupersededError
 from chalicelib.settings import Settings
 
@@ -40,6 +43,7 @@ class Engine:
         self,
         *,
         ledger: Ledger,
+        notices: Notices,
         aws: Aws,
         actions: Actions,
         clock: Clock,
@@ -51,6 +55,7 @@ class Engine:
         self.ledger, self.aws, self.actions, self.clock = ledger, aws, actions, clock
         self.settings, self.journal, self.launcher = settings, journal, launcher
         self.signatures: Signatures = {name: action.signature() for name, action in actions.items()}
+        self.teller = Teller(ledger, notices, journal)
         driver = Driver.over(ledger, clock, journal, settings.pace)
         self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged)
         self._memory: dict[str, RunMemory] = {}
@@ -74,10 +79,20 @@ class Engine:
         memory = recall(self.ledger, run, self._memory.pop(run_id, None))
         begin_round(self.ledger, memory, self.clock.now())
         take_note(self.ledger, self.journal, memory, self.clock.now())
+        self._tell(memory)
         tick = self._finish(memory) if self._slice(memory) else self._pause(memory)
         if not tick.ended:
             self._memory[run_id] = memory  # kept only after a slice that was recorded whole: else the ledger knows more
         return tick
+
+    def _tell(self, memory: RunMemory) -> None:
+        """Tell that the run has started, and that it waits for a person."""
+        run, now = memory.run, self.clock.now()
+        run = self.teller.told(run, NoticeKind.STARTED, str(run.round), now)
+        if run.pause and run.paused_at:
+            why = f"Paused by {run.pause.by}: {run.pause.reason}. It waits for `lifeboat resume`."
+            run = self.teller.told(run, NoticeKind.WAITING, run.paused_at.isoformat(), now, why)
+        memory.run = run
 
     def _loaded(self, run_id: str) -> Run:
         run = self.ledger.load(run_id)
@@ -110,16 +125,14 @@ class Engine:
                     self.ledger.save_step(memory.run.run_id, row)
                 moved |= before is None or before.state is not row.state
                 if row.settled:
-                    self.journal.note(
-                        "step ended",
-                        run_id=memory.run.run_id,
-                        step=row.step_id,
-                        action=row.uses,
-                        outcome=row.state.value,
-                    )
+                    self._measure(memory, row)
                 self.journal.progress(memory.run, list(memory.rows.values()))
             if not moved or self.clock.now() >= until:
                 return False
+
+    def _measure(self, memory: RunMemory, row: StepRow) -> None:
+        for sentence, facts in of_step(memory.run, row, memory.step(row.step_id).made()):
+            self.journal.note(sentence, **facts)
 
     def _pause(self, memory: RunMemory) -> Tick:
         """Record the slice, hand over if this generation has worked long enough, and say how long to wait."""
@@ -188,8 +201,11 @@ class Engine:
                 "message": (run.stop.reason if run.stop and cut else message),
             }
         )
+        self.teller.will_end(ended)
         memory.run = self.ledger.finish(ended)
-        self.journal.note("run ended", run_id=run.run_id, runbook=run.runbook, outcome=state.value)
+        owed = len(self.ledger.owed(run.run_id))
+        self.journal.note("run ended", run_id=run.run_id, runbook=run.runbook, outcome=state.value, left_behind=owed)
+        self.teller.ended(memory.run, self.clock.now())
         self.journal.progress(memory.run, list(rows.values()))
         return Tick(0, ended=True, state=state.value, generation=run.generation)
 

@@ -108,6 +108,9 @@ def _take_in(event: AnyEvent, match: Match, services: TakesIn) -> dict[str, Any]
     late = too_old(event, match.trigger, services.engine.clock.now())
     started = services.starter.start(runbook, cause, check_inputs(runbook, {}), too_old=late)
     run = started.run
+    if started.how == "refused":
+        services.engine.teller.will_end(run)
+        services.engine.teller.ended(run, services.engine.clock.now())
     mine = services.engine.launcher.holder(run.run_id, run.generation)
     if started.how in {"new", "existing"} and not run.ended and run.holder == mine:
         services.engine.launcher.start(run.run_id, run.generation)  # a run is started when its execution exists

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.domain.change import Change, Effect
+from chalicelib.domain.notice import Notice
 from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
 
 
@@ -32,6 +33,19 @@ class Journal(Protocol):
 
     def progress(self, run: Run, steps: Sequence[StepRow]) -> None:
         """Say where a run is now."""
+        ...
+
+
+class Notices(Protocol):
+    """Who tells people and machines."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is to be told."""
+        ...
+
+    def tell(self, notice: Notice) -> None:
+        """Tell one thing; ActionError when somebody could not be told, and it is to be told again."""
         ...
 
 
@@ -181,6 +195,26 @@ class Ledger(Protocol):
 
     def owed(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return open obligations by name."""
+        ...
+
+    def mark_untold(self, run_id: str) -> None:
+        """Note that the end of a run is to be told. Twice is once."""
+        ...
+
+    def unmark_untold(self, run_id: str) -> None:
+        """Note that it was told."""
+        ...
+
+    def was_told(self, name: str) -> bool:
+        """Return True when something that happens once was told."""
+        ...
+
+    def note_told(self, name: str, forget_at: datetime) -> None:
+        """Note that it was told, until a time when it can no longer come again."""
+        ...
+
+    def untold(self, limit: int) -> list[str]:
+        """Return runs whose end is to be told."""
         ...
 
     def list_runs(self, *, limit: int, runbook: str | None = None, running: bool = False) -> list[Run]:

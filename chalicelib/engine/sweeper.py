@@ -56,12 +56,14 @@ def sweep(services: Sweeps) -> dict[str, Any]:
             continue
         if not _ours(run, services.engine.launcher):
             left.append(run.run_id)
+            services.engine.teller.left(run, now)
             continue
         try:
             restarted += _restart(run, services)
         except (ActionError, StoreError) as error:
             failed = failed or error
             services.engine.journal.note("restart failed", run_id=run.run_id, error_code=error.code, why=error.message)
+    services.engine.teller.catch_up(now)
     if left:
         services.engine.journal.note("runs left to people", run_ids=left)
     if failed:

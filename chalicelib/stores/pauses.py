@@ -1,8 +1,12 @@
-"""Pauses: what holds runs back before their next effect, until a person lifts it."""
+"""What people and Lifeboat tell each other through the ledger: pauses, and ends of runs that are still to be told."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import islice
+
 from chalicelib.domain.run import Pause
+from chalicelib.stores import rows
 from chalicelib.stores.table import ConditionError, Table
 
 ALL = "ALL"  # the sort key of the pause of all runbooks; sorts before those of single ones
@@ -38,6 +42,34 @@ class Pauses:
     def pauses(self) -> list[Pause]:
         """Return all pauses of this Region (consistent read); the one of all runbooks first."""
         return [Pause.model_validate_json(row["doc"]) for row in self.table.query(self._paused)]
+
+    def mark_untold(self, run_id: str) -> None:
+        """Note that the end of a run is to be told. Twice is once."""
+        self.table.put({"pk": self._untold, "sk": run_id})
+
+    def unmark_untold(self, run_id: str) -> None:
+        """Note that it was told. Twice is once."""
+        self.table.delete(self._untold, run_id)
+
+    def untold(self, limit: int) -> list[str]:
+        """Return runs whose end is to be told."""
+        return [row["sk"] for row in islice(self.table.query(self._untold), limit)]
+
+    def was_told(self, name: str) -> bool:
+        """Return True when something that happens once was told."""
+        return self.table.get(self._told, name) is not None
+
+    def note_told(self, name: str, forget_at: datetime) -> None:
+        """Note that it was told, until a time when it can no longer come again."""
+        self.table.put({"pk": self._told, "sk": name, "expires_at": rows.epoch(forget_at)})
+
+    @property
+    def _told(self) -> str:
+        return f"TOLD#{self.region}"
+
+    @property
+    def _untold(self) -> str:
+        return f"UNTOLD#{self.region}"
 
     @property
     def _paused(self) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.telemetry import COUNTED, NAMESPACE, LambdaJournal
+from chalicelib.telemetry import COUNTED, MEASURED, NAMESPACE, LambdaJournal
 
-FIELDS = {"run_id": "r-1", "runbook": "toy", "action": "toy.make_things", "step": "things", "outcome": "failed"}
+FIELDS: dict[str, Any] = {"run_id": "r-1", "runbook": "toy", "action": "toy.make_things", "step": "things"}
+FIELDS |= {"outcome": "failed", "policy": "nightly"}
+FIELDS |= {"duration_s": 9, "age_s": 60, "lag_s": 5, "left_behind": 1, "breaches": 2}
 
 
 def told(sentence: str, capsys: pytest.CaptureFixture[str], **fields: Any) -> list[dict[str, Any]]:
@@ -18,7 +20,7 @@ def told(sentence: str, capsys: pytest.CaptureFixture[str], **fields: Any) -> li
 
 
 @pytest.mark.parametrize("service_in_environment", [True, False])
-@pytest.mark.parametrize("sentence", COUNTED)
+@pytest.mark.parametrize("sentence", sorted({*COUNTED, *MEASURED}))
 def test_a_metric_has_the_stated_dimensions_wherever_it_is_told_and_never_the_run_id(
     sentence: str,
     service_in_environment: bool,  # noqa: FBT001 - a parameter of the test
@@ -27,13 +29,17 @@ def test_a_metric_has_the_stated_dimensions_wherever_it_is_told_and_never_the_ru
 ) -> None:
     if service_in_environment:
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "lifeboat")
-    (metric,) = told(sentence, capsys)
-    (described,) = metric["_aws"]["CloudWatchMetrics"]
-    name, dimensions = COUNTED[sentence]
-    assert described["Namespace"] == NAMESPACE
-    assert [each["Name"] for each in described["Metrics"]] == [name]
-    assert [set(each) for each in described["Dimensions"]] == [{"service", *dimensions}]
-    assert "run_id" not in metric
+    wanted = {COUNTED[sentence][0]: set(COUNTED[sentence][1])} if sentence in COUNTED else {}
+    wanted |= {MEASURED[sentence][0]: set(MEASURED[sentence][3])} if sentence in MEASURED else {}
+    metrics = told(sentence, capsys)
+    for metric in metrics:
+        (described,) = metric["_aws"]["CloudWatchMetrics"]
+        [(name, value)] = [(each["Name"], metric[each["Name"]]) for each in described["Metrics"]]
+        assert described["Namespace"] == NAMESPACE
+        assert [set(each) for each in described["Dimensions"]] == [{"service", *wanted[name]}]
+        assert value == [1.0 if sentence in COUNTED and name == COUNTED[sentence][0] else FIELDS[MEASURED[sentence][2]]]
+        assert "run_id" not in metric
+    assert len(metrics) == len(wanted)
 
 
 def test_what_is_only_told_is_not_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,9 +73,10 @@ def test_changed_settings_reach_the_functions_as_the_environment_that_gives_them
         pace=Pace(poll_max_s=600),
     )
     found = merge_template(wanted, [])["Resources"]["OnEvent"]["Properties"]["Environment"]["Variables"]
+    assert found["LIFEBOAT_NOTICE_TOPIC"] == {"Ref": "NoticeTopicArn"}
     for name, value in found.items():
-        monkeypatch.setenv(name, value)
-    assert Settings(region="us-east-1") == wanted
+        monkeypatch.setenv(name, value if isinstance(value, str) else "")
+    assert Settings(region="us-east-1") == wanted.model_copy(update={"event_bus": "default"})
 
 
 def test_a_schedule_fires_with_what_the_handler_reads_as_that_trigger() -> None:
@@ -162,12 +163,17 @@ def test_only_what_carries_our_tag_may_be_deleted_and_notices_are_enclosed_only_
     assert [one["Condition"]["Null"] for one in deletes] == [{"aws:ResourceTag/lifeboat:policy": "false"}]
     assert "aws:RequestedRegion" in deletes[0]["Condition"]["StringEquals"]
     encloses = [statement for statement in said.values() if "kms:GenerateDataKey" in statement["Action"]]
-    assert [one["Condition"] for one in encloses] == [{"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}}]
+    assert encloses
+    assert all(one["Condition"] == {"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}} for one in encloses)
 
 
-def test_those_who_only_start_runs_can_change_nothing_but_the_ledger() -> None:
+def test_those_who_only_start_runs_can_change_nothing_but_the_ledger_and_tell_whom_the_deployment_names() -> None:
     for role in ("OnEventRole", "OnScheduleRole"):
-        allowed = {action for statement in statements(role, book()).values() for action in statement["Action"]}
+        said = statements(role, book())
+        tells = {name: said.pop(name) for name in ("TellPeople", "TellPeopleEnclosed", "TellMachines")}
+        assert tells["TellPeople"]["Resource"]["Fn::If"][:2] == ["HasNoticeTopic", {"Ref": "NoticeTopicArn"}]
+        assert str(tells["TellMachines"]["Resource"]).endswith("event-bus/default'}")
+        allowed = {action for statement in said.values() for action in statement["Action"]}
         assert {action.partition(":")[0] for action in allowed} == {"dynamodb", "lambda", "logs", "sqs", "xray"}
         assert {action for action in allowed if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
 

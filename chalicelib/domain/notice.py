@@ -1,0 +1,134 @@
+"""What people are told about runs, in words that fit a phone at 3 a.m. Pure: a record goes in, a notice comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from chalicelib.domain.report import Objective, RunRecord
+from chalicelib.domain.types import Strict, format_duration
+
+SUBJECT_LENGTH = 100  # what SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+TROUBLES = 12  # named in a notice; the rest is counted
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about. EventBridge's detail-type is `Lifeboat` and this word."""
+
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    WAITING = "waiting"
+    BREACH = "breach"
+    CLEARED = "cleared"
+
+
+class Notice(Strict):
+    """One thing to tell.
+
+    Attributes:
+        id: The same for the same thing: whoever gets it twice can tell.
+        subject: One line of printable ASCII, at most 100 characters.
+        lines: The text.
+        facts: The same for machines, JSON-safe.
+    """
+
+    kind: NoticeKind
+    id: str
+    at: datetime
+    region: str
+    subject: str
+    lines: tuple[str, ...]
+    runbook: str = ""
+    run_id: str = ""
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+def headline(text: str) -> str:
+    """Return a text as SNS takes subjects."""
+    plain = "".join(sign if " " <= sign <= "~" else "?" for sign in " ".join(text.split()))
+    return plain[:SUBJECT_LENGTH]
+
+
+def of_run(record: RunRecord, kind: NoticeKind, name: str, at: datetime, why: str = "") -> Notice:
+    """Return what is told of a run.
+
+    Args:
+        record: The run as it is now.
+        kind: What is told.
+        name: What makes this telling of that kind the same one, e.g. the round that ended.
+        at: The time (UTC).
+        why: For `waiting` and `refused`: what it waits for, or why it is refused.
+    """
+    lines = [why] if why else []
+    lines.append(f"Run {record.run_id}: {record.cause.summary}.")
+    if kind is not NoticeKind.STARTED:
+        lines += list(_summary(record))
+    lines.append(f"More: lifeboat runs show {record.run_id}")
+    return Notice(
+        kind=kind,
+        id=f"{record.run_id}.{kind.value}.{name}",
+        at=at,
+        region=record.region,
+        subject=headline(f"Lifeboat: {record.runbook} {kind.value} in {record.region}"),
+        lines=tuple(lines),
+        runbook=record.runbook,
+        run_id=record.run_id,
+        facts=_facts(record, why),
+    )
+
+
+def _summary(record: RunRecord) -> Iterator[str]:
+    if record.message:
+        yield f"Why: {record.message}"
+    yield f"Took {format_duration(timedelta(seconds=record.times.duration_s))}."
+    for name, one in (("RPO", record.objectives.rpo), ("RTO", record.objectives.rto)):
+        if one.objective_s is not None or one.measured_s is not None:
+            yield f"{name}: {_length(one.measured_s)}, wanted {_length(one.objective_s)}{_verdict(one)}."
+    for step in record.steps:
+        if step.started_at is not None:
+            counts = step.counts
+            yield f"- {step.id}: {step.state.value}, {counts.done} of {counts.planned} done, {counts.failed} failed"
+    troubles = list(_troubles(record))
+    yield from troubles[:TROUBLES]
+    if len(troubles) > TROUBLES:
+        yield f"... and {len(troubles) - TROUBLES} more."
+    if record.owes:
+        yield f"Left behind in AWS: {', '.join(sorted(record.owes)[:5])}."
+
+
+def _troubles(record: RunRecord) -> Iterator[str]:
+    for step in record.steps:
+        if step.message and step.code:
+            yield f"! {step.id}: {step.message}"
+        yield from (f"! {failure.message}" for failure in step.failures)
+        yield from (f"! {finding.message}" for finding in step.findings if not finding.ok)
+
+
+def _length(seconds: int | None) -> str:
+    return "unknown" if seconds is None else format_duration(timedelta(seconds=seconds))
+
+
+def _verdict(one: Objective) -> str:
+    return {True: ", met", False: ", NOT met", None: ""}[one.met]
+
+
+def _facts(record: RunRecord, why: str) -> dict[str, Any]:
+    said = record.model_dump(mode="json", include={"run_id", "key", "runbook", "region", "state", "code", "message"})
+    return {
+        **said,
+        "why": why,
+        "cause": record.cause.model_dump(mode="json"),
+        "times": record.times.model_dump(mode="json"),
+        "objectives": record.objectives.model_dump(mode="json"),
+        "steps": [
+            {"id": step.id, "uses": step.uses, "state": step.state.value, "counts": step.counts.model_dump()}
+            for step in record.steps
+        ],
+    }
