@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.actions.registry import ACTIONS, signatures
 from chalicelib.aws.clients import Aws
+from chalicelib.domain.protection import protections
 from chalicelib.domain.run import Run, StepRow
 from chalicelib.engine.advance import Engine
 from chalicelib.engine.clock import SystemClock
@@ -90,6 +91,7 @@ def _joined(
     ledger = DynamoLedger(Table(aws, settings.region, settings.table), settings.region)
     ledger.keep_days = settings.keep_runs_days
     known = signatures() if actions is ACTIONS else {name: action.signature() for name, action in actions.items()}
+    catalog = Catalog(settings.runbooks, known)
     notices = Notices(aws, settings.region, settings.notice_topic, settings.event_bus)
     engine = Engine(
         ledger=ledger,
@@ -101,12 +103,13 @@ def _joined(
         journal=journal,
         launcher=launcher,
         paged=paged,
+        protected=lambda: protections(catalog.valid(), settings.region),
     )
     return Services(
         settings=settings,
         clock=clock,
         aws=aws,
-        catalog=Catalog(settings.runbooks, known),
+        catalog=catalog,
         ledger=ledger,
         starter=Starter(ledger, clock, settings, launcher),
         engine=engine,

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, Effect, Finding, Plan, effect_id
+from chalicelib.domain.protection import Protection
 from chalicelib.domain.signature import Signature
 from chalicelib.settings import Limits
 
@@ -43,6 +44,7 @@ class StepContext:
         rpo: The runbook's recovery point objective, if it states one.
         timezone: The time zone (IANA) of the runbook's first schedule; UTC when it has none.
         summary: What the run has done so far, for notices: a subject line, then details.
+        protections: What the deployed runbooks protect, as far as anybody has told.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class StepContext:
     timezone: str = "UTC"
     attempt: int = 1
     summary: Sequence[str] = field(default_factory=tuple)
+    protections: Sequence[Protection] = field(default_factory=tuple)
 
     def effect_id(self, key: str) -> str:
         """Name the effect of one change of this step."""
@@ -175,8 +178,9 @@ class Action(ABC, Generic[I]):
 
 
 class Check(ABC, Generic[I]):
-    """Something that only reads, and judges."""
+    """Something that only reads, and judges. With `wants_protections` its context says what all runbooks protect."""
 
+    wants_protections: ClassVar[bool] = False
     name: ClassVar[str]
     given: ClassVar[type[ActionModel]]
     returns: ClassVar[type[ActionModel]]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.actions.base import Action, Check
+from chalicelib.actions.coverage import Coverage
 from chalicelib.actions.database_points import DatabasePoints
 from chalicelib.actions.ebs_copies import CopySnapshots
 from chalicelib.actions.ebs_expiry import ExpireSnapshots
@@ -29,6 +30,7 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     ExpireDatabaseSnapshots(),
     RecoveryPoints(),
     DatabasePoints(),
+    Coverage(),
     Send(),
 )
 

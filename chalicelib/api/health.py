@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from chalicelib.api.answers import Health, HealthCheck, Status
 from chalicelib.api.service import Request, Serves
 from chalicelib.domain.types import format_duration
 from chalicelib.engine.sweeper import abandoned
+from chalicelib.engine.watchdog import PERIOD_MINUTES
 from chalicelib.errors import InputError, LifeboatError
 
 WORST: tuple[Status, ...] = ("fail", "warn", "pass")
@@ -17,7 +20,7 @@ def health(service: Serves, request: Request) -> Health:  # noqa: ARG001 - there
     """Look at the ledger, the runbooks, the runs under way, the pauses and what the watchdog found."""
     checks = [_ledger(service)]
     if checks[0].status == "pass":
-        checks += [_runs(service), _pauses(service)]
+        checks += [_runs(service), _pauses(service), *_watchdog(service)]
     checks.append(_runbooks(service))
     status = next(one for one in WORST if any(check.status == one for check in checks))
     return Health(status=status, region=service.settings.region, checks=checks)
@@ -49,6 +52,19 @@ def _pauses(service: Serves) -> HealthCheck:
         for one in pauses[:NAMED]
     )
     return HealthCheck(name="pauses", status="warn", detail=f"Paused: {said}.", at=pauses[0].at)
+
+
+def _watchdog(service: Serves) -> list[HealthCheck]:
+    """Return what the watchdog found, and whether it looks at all."""
+    beat, now = service.ledger.last_beat(), service.clock.now()
+    if beat is None:
+        return [HealthCheck(name="watchdog", status="warn", detail="The watchdog has never looked.")]
+    late = now - beat > 3 * timedelta(minutes=PERIOD_MINUTES)
+    said = f"The watchdog looked {format_duration(now - beat)} ago" + ("; it is silent." if late else ".")
+    checks = [HealthCheck(name="watchdog", status="fail" if late else "pass", detail=said, at=beat)]
+    for name, breach in service.ledger.breaches().items():
+        checks.append(HealthCheck(name=name, status="fail", detail=breach.detail, at=breach.since))
+    return checks
 
 
 def _runbooks(service: Serves) -> HealthCheck:

@@ -11,7 +11,6 @@ from chalicelib.actions.rds_points import point_of as database_point
 from chalicelib.api.answers import Points, PointShown
 from chalicelib.api.paging import place, token
 from chalicelib.api.problems import RequestError
-from chalicelib.api.runbooks import valid_runbooks
 from chalicelib.api.service import Request, Serves
 from chalicelib.aws import listing, tags
 from chalicelib.aws.databases import KINDS, kind_and_name, snapshots
@@ -49,7 +48,7 @@ def _region(service: Serves, asked: str | None) -> str:
     home = service.settings.region
     if asked in {None, home}:
         return home
-    used = {region for book in valid_runbooks(service) for region in book.guard.regions}
+    used = {region for book in service.catalog.valid() for region in book.guard.regions}
     if asked not in used:
         named = ", ".join(sorted({home, *used}))
         raise RequestError("request.region", f"No runbook may change anything in {asked}; there are {named}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
 from chalicelib.api.answers import Runbooks, RunbookShown, RunbookSummary, Started
 from chalicelib.api.service import Request, Serves
@@ -85,15 +84,6 @@ def _summary(service: Serves, name: str, pauses: list[Pause]) -> RunbookSummary:
         valid=True,
         paused=pause_for(pauses, name),
     )
-
-
-def valid_runbooks(service: Serves) -> list[Runbook]:
-    """Return the runbooks that are valid."""
-    found = []
-    for name in service.catalog.names():
-        with suppress(InputError):
-            found.append(service.catalog.load(name))
-    return found
 
 
 def _triggers(book: Runbook) -> list[str]:

@@ -21,12 +21,14 @@ def alarms(runbooks: Iterable[Runbook]) -> dict[str, Any]:
             "Invocations",
             {"FunctionName": {"Ref": ON_SCHEDULE}},
             below=1,
+            period_s=900,
         ),
         "AlarmDeadLetters": _alarm(
             "An event or an execution could not be delivered; see docs/operations.md on redriving.",
             "AWS/SQS",
             "ApproximateNumberOfMessagesVisible",
             {"QueueName": {"Fn::GetAtt": [DEAD_LETTERS, "QueueName"]}},
+            statistic="Maximum",
         ),
         "AlarmRunErrors": _alarm(
             "Invocations of the durable function fail; the sweeper restarts the runs.",
@@ -35,15 +37,23 @@ def alarms(runbooks: Iterable[Runbook]) -> dict[str, Any]:
             {"FunctionName": {"Ref": RUN}},
         ),
     }
-    made["AlarmLeftToPeople"] = _alarm(
-        "A run that somebody drove from their own machine is abandoned; `lifeboat runs list --running` names it.",
-        NAMESPACE,
-        "RunsLeftToPeople",
-        {"service": SERVICE},
-    )
+    made |= _of_people_and_time()
     for runbook in runbooks:
         made |= _of_runbook(runbook.name)
     return made
+
+
+def _of_people_and_time() -> dict[str, Any]:
+    """Return the alarms on what waits for people, and on what should have happened and has not."""
+    ours = {"service": SERVICE}
+    left = "A run that somebody drove from their own machine is abandoned; `lifeboat runs list --running` names it."
+    breach = "A schedule or a recovery point objective is in breach; `lifeboat health` names it."
+    silent = "Lifeboat's watchdog is silent: nobody looks whether backups come."
+    return {
+        "AlarmLeftToPeople": _alarm(left, NAMESPACE, "RunsLeftToPeople", ours),
+        "AlarmBreaches": _alarm(breach, NAMESPACE, "Breaches", ours, statistic="Maximum", period_s=900),
+        "AlarmWatchdog": _alarm(silent, NAMESPACE, "Breaches", ours, below=1, statistic="SampleCount", period_s=3600),
+    }
 
 
 def _of_runbook(name: str) -> dict[str, Any]:
@@ -65,9 +75,16 @@ def _of_runbook(name: str) -> dict[str, Any]:
 
 
 def _alarm(
-    description: str, namespace: str, metric: str, dimensions: dict[str, Any], *, below: int | None = None
+    description: str,
+    namespace: str,
+    metric: str,
+    dimensions: dict[str, Any],
+    *,
+    below: int | None = None,
+    statistic: str = "Sum",
+    period_s: int = 300,
 ) -> dict[str, Any]:
-    """Return an alarm on anything at all within five minutes, or on less than `below` in 15."""
+    """Return an alarm on anything at all within a period, or on less than `below` in it, silence included."""
     silent = below is not None
     return {
         "Type": "AWS::CloudWatch::Alarm",
@@ -76,8 +93,8 @@ def _alarm(
             "Namespace": namespace,
             "MetricName": metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
-            "Statistic": "Sum" if metric != "ApproximateNumberOfMessagesVisible" else "Maximum",
-            "Period": 900 if silent else 300,
+            "Statistic": statistic,
+            "Period": period_s,
             "EvaluationPeriods": 1,
             "ComparisonOperator": "LessThanThreshold" if silent else "GreaterThanThreshold",
             "Threshold": below if below is not None else 0,

@@ -44,7 +44,8 @@ def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]
     drives = [*ledger_use(), *executes(names), *actions_use(runbooks), *tells()]
     starts = [*ledger_use(), *starts_runs(names), *tells()]
     made = {f"{RUN}Role": lambda_role(names, RUN, drives)}
-    made |= {f"{function}Role": lambda_role(names, function, starts) for function in (ON_EVENT, ON_SCHEDULE)}
+    made[f"{ON_EVENT}Role"] = lambda_role(names, ON_EVENT, starts)
+    made[f"{ON_SCHEDULE}Role"] = lambda_role(names, ON_SCHEDULE, [*starts, *plans(runbooks)])  # for the watchdog
     made[f"{API}Role"] = lambda_role(names, API, [*starts, *plans(runbooks)])
     made["SchedulerRole"] = role("scheduler.amazonaws.com", "fire", [invoke(names, ON_SCHEDULE), dead_letters()])
     return made

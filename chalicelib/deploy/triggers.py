@@ -10,7 +10,8 @@ from typing import Any
 from chalicelib.deploy.names import DEAD_LETTERS, arn_of, logical
 from chalicelib.domain.event import ALARM_DETAIL_TYPE
 from chalicelib.domain.runbook import AlarmTrigger, EventTrigger, Runbook, ScheduleTrigger
-from chalicelib.engine.intake import SWEEP
+from chalicelib.engine.intake import SWEEP, WATCHDOG
+from chalicelib.engine.watchdog import PERIOD_MINUTES
 
 SWEEP_EVERY = "rate(5 minutes)"
 FIRED_AT = "<aws.scheduler.scheduled-time>"  # Scheduler puts the time here at which it was meant to fire
@@ -27,7 +28,10 @@ def schedules(runbooks: Iterable[Runbook], stem: str) -> dict[str, Any]:
         runbooks: What is deployed.
         stem: What the names of the schedules start with; they are unique within an account and Region.
     """
-    made = {"Sweep": _schedule(f"{stem}-sweep", SWEEP_EVERY, "UTC", SWEEP)}
+    made = {
+        "Sweep": _schedule(f"{stem}-sweep", SWEEP_EVERY, "UTC", SWEEP),
+        "Watchdog": _schedule(f"{stem}-watchdog", f"rate({PERIOD_MINUTES} minutes)", "UTC", WATCHDOG),
+    }
     for runbook in runbooks:
         for index, trigger in enumerate(runbook.when):
             if isinstance(trigger, ScheduleTrigger):

@@ -15,6 +15,7 @@ from typing import Any
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, EffectState
 from chalicelib.domain.notice import NoticeKind
+from chalicelib.domain.protection import Protection
 from chalicelib.domain.run import Run, RunState, StepRow, StepState
 from chalicelib.domain.runbook import Phase
 from chalicelib.domain.signature import Signatures
@@ -51,13 +52,14 @@ class Engine:
         journal: Journal,
         launcher: Launcher,
         paged: Paged,
+        protected: Callable[[], Sequence[Protection]],
     ) -> None:
         self.ledger, self.aws, self.actions, self.clock = ledger, aws, actions, clock
         self.settings, self.journal, self.launcher = settings, journal, launcher
         self.signatures: Signatures = {name: action.signature() for name, action in actions.items()}
         self.teller = Teller(ledger, notices, journal)
         driver = Driver.over(ledger, clock, journal, settings.pace)
-        self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged)
+        self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged, protected)
         self._memory: dict[str, RunMemory] = {}
 
     def advance(self, run_id: str, generation: int) -> Tick:
@@ -201,6 +203,8 @@ class Engine:
                 "message": (run.stop.reason if run.stop and cut else message),
             }
         )
+        if state is RunState.SUCCEEDED:
+            self.ledger.note_success(run.runbook, run.cause.occurred_at)
         self.teller.will_end(ended)
         memory.run = self.ledger.finish(ended)
         owed = len(self.ledger.owed(run.run_id))

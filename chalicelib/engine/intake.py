@@ -16,10 +16,12 @@ from chalicelib.domain.run import RunCause
 from chalicelib.domain.runbook import Runbook
 from chalicelib.domain.template import check_inputs
 from chalicelib.engine.sweeper import Sweeps, sweep
+from chalicelib.engine.watchdog import watch
 from chalicelib.errors import ActionError, InputError, LifeboatError, RefusedError, StoreError
 
 AnyEvent = ScheduleEvent | AlarmEvent | OtherEvent
 SWEEP = {"lifeboat": "sweep"}  # what the sweeper's schedule sends
+WATCHDOG = {"lifeboat": "watchdog"}  # what the watchdog's schedule sends
 
 
 class KnowsRunbooks(Protocol):
@@ -44,7 +46,7 @@ class TakesIn(Sweeps, Protocol):
 
 
 def on_schedule(raw: Any, services: TakesIn) -> dict[str, Any]:
-    """Take in what a schedule sends: a firing of a runbook's trigger, or the order to sweep.
+    """Take in what a schedule sends: a firing of a runbook's trigger, or the order to sweep or to watch.
 
     Raises:
         ActionError: as `on_event` and `sweep`.
@@ -52,6 +54,8 @@ def on_schedule(raw: Any, services: TakesIn) -> dict[str, Any]:
     """
     if raw == SWEEP:
         return sweep(services)
+    if raw == WATCHDOG:
+        return watch(services)
     return on_event(raw, services)
 
 

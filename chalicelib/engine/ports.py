@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from chalicelib.domain.change import Change, Effect
 from chalicelib.domain.notice import Notice
 from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
+from chalicelib.domain.watch import Breach
 
 
 class Clock(Protocol):
@@ -215,6 +216,38 @@ class Ledger(Protocol):
 
     def untold(self, limit: int) -> list[str]:
         """Return runs whose end is to be told."""
+        ...
+
+    def note_success(self, runbook: str, caused_at: datetime) -> None:
+        """Note that a run of a runbook succeeded, for the watchdog."""
+        ...
+
+    def last_success(self, runbook: str) -> datetime | None:
+        """Return when the newest run that succeeded was caused."""
+        ...
+
+    def first_watched(self, runbook: str, now: datetime) -> datetime:
+        """Return since when a runbook is watched: now, when it was not before."""
+        ...
+
+    def breaches(self) -> dict[str, Breach]:
+        """Return the breaches that last, by name."""
+        ...
+
+    def keep_breach(self, breach: Breach) -> None:
+        """Note a breach, or what has changed of it."""
+        ...
+
+    def drop_breach(self, name: str) -> None:
+        """Note that a breach is over."""
+        ...
+
+    def beat(self, now: datetime) -> None:
+        """Note that the watchdog has looked at everything."""
+        ...
+
+    def last_beat(self) -> datetime | None:
+        """Return when the watchdog last looked at everything."""
         ...
 
     def list_runs(self, *, limit: int, runbook: str | None = None, running: bool = False) -> list[Run]:

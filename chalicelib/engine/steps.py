@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from chalicelib.actions.base import Action, Check, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Plan
 from chalicelib.domain.guard import judge
+from chalicelib.domain.protection import Protection
 from chalicelib.domain.run import Counts, StepRow, StepState, counted, plan_digest
 from chalicelib.domain.runbook import Step
 from chalicelib.domain.template import holds
@@ -35,6 +36,7 @@ class Steps:
     settings: Settings
     driver: Driver
     paged: Any  # how the store cuts plans into pages
+    protected: Callable[[], Sequence[Protection]]  # what all runbooks protect
 
     def work(self, memory: RunMemory, phase: str, step: Step, until: datetime) -> StepRow:
         """Move one step on and return its row; a deliberate error ends the step, never the run's engine."""
@@ -117,6 +119,8 @@ class Steps:
     def _judged(self, memory: RunMemory, step: Step, row: StepRow, check: Check[Any]) -> StepRow:
         now = self.clock.now()
         ctx = context_of(memory, step.id, row.phase, self.aws.reading(), self.settings.limits, now)
+        if check.wants_protections:
+            ctx = replace(ctx, protections=self.protected())
         verdict = check.check(given_to(step, check, scope_of(memory, self.actions)), ctx)
         bad = [finding for finding in verdict.findings if not finding.ok]
         shown = sorted(verdict.findings, key=lambda finding: (finding.ok, finding.region, finding.resource))[:SHOWN]

@@ -38,7 +38,7 @@ class Teller:
         mark = f"{kind.value}.{name}"
         if not self.notices.wanted or mark in run.told:
             return run
-        done = self._send(of_run(record(self.ledger, run, now), kind, name, now, why))
+        done = self.send(of_run(record(self.ledger, run, now), kind, name, now, why))
         return run.model_copy(update={"told": (*run.told, mark)}) if done else run
 
     def left(self, run: Run, now: datetime) -> None:
@@ -48,7 +48,7 @@ class Teller:
             return
         why = f"Abandoned by {run.holder}; only `lifeboat runs continue --local {run.run_id}` goes on with it."
         notice = of_run(record(self.ledger, run, now), NoticeKind.WAITING, f"left.{run.generation}", now, why)
-        if self._send(notice):
+        if self.send(notice):
             self.ledger.note_told(name, now + FORGOTTEN)
 
     def will_end(self, run: Run) -> None:
@@ -60,7 +60,7 @@ class Teller:
         """Tell the end of a run, and take the mark away."""
         if not self.notices.wanted:
             return
-        if self._send(of_run(record(self.ledger, run, now), ENDS[run.state], str(run.round), now)):
+        if self.send(of_run(record(self.ledger, run, now), ENDS[run.state], str(run.round), now)):
             self.ledger.unmark_untold(run.run_id)
 
     def catch_up(self, now: datetime) -> int:
@@ -75,7 +75,8 @@ class Teller:
                 left += run_id in self.ledger.untold(UNTOLD_AT_ONCE)
         return left
 
-    def _send(self, notice: Notice) -> bool:
+    def send(self, notice: Notice) -> bool:
+        """Send a notice; returns False when somebody could not be told."""
         try:
             self.notices.tell(notice)
         except ActionError as error:

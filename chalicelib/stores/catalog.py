@@ -72,6 +72,20 @@ class Catalog:
             raise StoreError("runbook.unreadable", f"Cannot read {path}: {error.strerror}", file=str(path)) from error
         return compiled(data, self.signatures, file=str(path), name=path.stem)
 
+    def valid(self) -> list[Runbook]:
+        """Return the runbooks that are valid, by name; what is wrong with the others `all` and `load` say.
+
+        Raises:
+            StoreError: there is no such directory.
+        """
+        found: list[Runbook] = []
+        for name in self.names():
+            try:
+                found.append(self.load(name))
+            except (InputError, StoreError):
+                continue
+        return found
+
     def all(self) -> list[Runbook]:
         """Return every runbook, by name.
 

@@ -18,6 +18,7 @@ from chalicelib.stores import rows
 from chalicelib.stores.claims import Claims
 from chalicelib.stores.pauses import Pauses
 from chalicelib.stores.table import ConditionError
+from chalicelib.stores.watch import Watch
 
 JOIN_TRIES = 10
 JOINED = 100  # most causes kept of a run that many join, e.g. a flapping alarm's; the newest stay
@@ -25,7 +26,7 @@ MINE = "{generation} = :generation AND {run_state} = :running"
 RECORDED = 50  # most effects of one update: far below DynamoDB's 4 KB of expression, whatever parses it
 
 
-class DynamoLedger(Claims, Pauses):
+class DynamoLedger(Claims, Pauses, Watch):
     """The ledger on DynamoDB; see `engine.ports.Ledger` for what each method promises."""
 
     keep_days = 400

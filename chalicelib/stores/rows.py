@@ -16,6 +16,7 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 | RUNNING#<region> | <run> | for finding the running ones; removed when a run ends |
 | LEASE#<kind>#<resource> | LEASE | who has it |
 | RUNBOOK#<region>#<name> | ACTIVE | its active or last triggered run |
+| WATCH#<region> | SUCCESS#, FIRST#<runbook>, BREACH#<name>, BEAT | what the watchdog knows |
 | TOLD#<region> | what | that something that happens once was told |
 | UNTOLD#<region> | <run> | that the end of a run is still to be told |
 | PAUSE#<region> | ALL, or RUNBOOK#<name> | that runs wait before their next effect |

@@ -15,7 +15,7 @@ from chalicelib.domain.runbook import Runbook
 from chalicelib.errors import InputError
 from chalicelib.settings import Limits, Pace, Settings
 from chalicelib.stores.creation import table_keys
-from chalicelib.telemetry import COUNTED, NAMESPACE
+from chalicelib.telemetry import COUNTED, MEASURED, NAMESPACE
 from tests.fakes import START, toy_runbook
 
 SNAPSHOTS = {"id": "s", "uses": "ebs.create_snapshots", "with": {"select": {"tags": {"a": "b"}}, "policy": "p"}}
@@ -105,7 +105,7 @@ def test_schedules_are_named_after_the_deployment_so_that_two_fit_into_one_accou
             "Events"
         ].values()
     }
-    assert len(names) == 4
+    assert len(names) == 6
     assert max(map(len, names)) <= 64
 
 
@@ -174,7 +174,11 @@ def test_those_who_only_start_runs_can_change_nothing_but_the_ledger_and_tell_wh
         assert tells["TellPeople"]["Resource"]["Fn::If"][:2] == ["HasNoticeTopic", {"Ref": "NoticeTopicArn"}]
         assert str(tells["TellMachines"]["Resource"]).endswith("event-bus/default'}")
         allowed = {action for statement in said.values() for action in statement["Action"]}
-        assert {action.partition(":")[0] for action in allowed} == {"dynamodb", "lambda", "logs", "sqs", "xray"}
+        reads = said.get("ReadToPlan", {"Action": []})["Action"]  # the watchdog's; it changes nothing in them
+        assert bool(reads) is (role == "OnScheduleRole")
+        assert all(action.partition(":")[2].startswith(("Describe", "List", "Get")) for action in reads)
+        services = {action.partition(":")[0] for action in allowed - set(reads)}
+        assert services == {"dynamodb", "lambda", "logs", "sqs", "xray"}
         assert {action for action in allowed if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
 
 
@@ -191,7 +195,8 @@ def test_an_alarm_watches_a_metric_that_is_really_told() -> None:
         if each.get("Type") == "AWS::CloudWatch::Alarm" and each["Properties"]["Namespace"] == NAMESPACE
     ]
     told = {name: {"service", *dimensions} for name, dimensions in COUNTED.values()}
-    assert len(ours) == 3
+    told |= {name: {"service", *dimensions} for name, _, _, dimensions in MEASURED.values()}
+    assert len(ours) == 5
     for alarm in ours:
         assert {each["Name"] for each in alarm["Dimensions"]} == told[alarm["MetricName"]]
 
@@ -204,4 +209,4 @@ def test_silence_of_the_sweeper_is_an_alarm() -> None:
 def test_runbook_names_that_differ_only_by_hyphens_do_not_share_a_resource() -> None:
     names = ["a-b", "ab", "a-1", "a1", "a"]
     books = [book(name, when=[{"schedule": "rate(1 day)"}] * 11) for name in names]
-    assert len(properties("OnSchedule", *books)["Events"]) == 11 * len(names) + 1
+    assert len(properties("OnSchedule", *books)["Events"]) == 11 * len(names) + 2
