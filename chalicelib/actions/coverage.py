@@ -71,8 +71,8 @@ class Coverage(Check[CoverageInput]):
 
     Covered is what a scheduled runbook selects and what has a usable recovery point within that runbook's objective.
     No quantities but counts; times are UTC. An instance is covered when all its volumes are; members of a cluster are
-    their cluster's. What is tagged `lifeboat:hands-off`, or fits `ignore`, is counted as knowingly not protected. Runbooks without a
-    schedule protect nothing by themselves.
+    their cluster's. What is tagged `lifeboat:hands-off`, or fits `ignore`, is counted as knowingly not protected.
+    Runbooks without a schedule protect nothing by themselves.
     """
 
     name: ClassVar[str] = "check.coverage"

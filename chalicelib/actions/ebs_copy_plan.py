@@ -73,6 +73,7 @@ def item_from(snapshot: SnapshotTypeDef, region: str) -> SnapshotItem:
         set_size=tags.set_size(own),
         snapshot_id=snapshot["SnapshotId"],
         point=own.get(tags.POINT) or tags.iso(snapshot["StartTime"]),
+        expires=own.get(tags.EXPIRES),
         encrypted=snapshot.get("Encrypted", False),
         tags=tags.of_user(own),
         manifest=manifest.only(volume_id) if manifest else None,
@@ -155,6 +156,7 @@ def copy_change(
 def copy_tags(change: Change, effect_id: str, source_id: str, item: SnapshotItem, ctx: StepContext) -> dict[str, str]:
     """Return Lifeboat's own tags of a copy; EC2 carries none over from the source."""
     point = {"policy": item.policy, "set_id": item.set_id, "set_size": item.set_size, "point": item.point}
+    point |= {"expires": item.expires}
     return own_tags(ctx, effect_id, point, item.manifest) | {
         tags.SOURCE_VOLUME: item.volume_id,
         tags.SOURCE_SNAPSHOT: source_id,

@@ -36,6 +36,7 @@ class SnapshotItem(ActionModel):
     snapshot_id: SnapshotId | None = Field(None, description="None until the snapshot was asked for.")
     point: str | None = Field(None, description="The point in time.")
     completed_at: str | None = Field(None, description="When AWS had completed it.")
+    expires: str | None = Field(None, description="Until when a person wants it kept; such a point is no generation.")
     encrypted: bool = Field(default=False, description="Whether the snapshot is encrypted.")
     tags: dict[str, str] = Field(default_factory=dict, description="The volume's own tags, carried to the copies.")
     manifest: Manifest | None = Field(None, description="What a restore of this volume needs.")
@@ -58,7 +59,7 @@ def own_tags(ctx: StepContext, effect_id: str, point: Mapping[str, Any], manifes
     Args:
         ctx: Whose effect it is.
         effect_id: The effect's name.
-        point: `policy`, `set_id`, `set_size` and `point` (ISO time); what is None is not tagged.
+        point: `policy`, `set_id`, `set_size`, `point` and `expires` (ISO times); what is None is not tagged.
         manifest: What a restore needs, if it is known.
     """
     named = {
@@ -66,6 +67,7 @@ def own_tags(ctx: StepContext, effect_id: str, point: Mapping[str, Any], manifes
         tags.SET: point["set_id"],
         tags.SET_SIZE: point["set_size"],
         tags.POINT: point["point"],
+        tags.EXPIRES: point.get("expires"),
     }
     own = {tags.EFFECT: effect_id, tags.RUN: ctx.run_id}
     own |= {key: str(value) for key, value in named.items() if value is not None}

@@ -129,7 +129,8 @@ def change_of(group: Group, selection: Selection, policy: str, ctx: StepContext)
     ids = [volume["VolumeId"] for volume in group.volumes]
     effect_id = ctx.effect_id(group.key)
     facts = {"policy": policy, "set_id": effect_id, "set_size": len(ids), "point": tags.iso(ctx.now)}
-    inherit, note = _inheritance(group, own_tags(ctx, effect_id, facts, manifest))
+    most = {**facts, "expires": tags.iso(ctx.now)}  # room for all own tags, whether this one is used or not
+    inherit, note = _inheritance(group, own_tags(ctx, effect_id, most, manifest))
     items = _items(group, selection.region, policy, effect_id, manifest)
     params: dict[str, Any] = {
         "how": group.how,

@@ -24,7 +24,7 @@ from chalicelib.aws import listing, tags
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Forecast, Plan
 from chalicelib.domain.manifest import Manifest
-from chalicelib.domain.types import Region
+from chalicelib.domain.types import Duration, Region
 from chalicelib.settings import Limits
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class CreateSnapshotsInput(ActionModel):
         "instance", description="`instance`: one crash-consistent set per instance; `volume`: each volume by itself."
     )
     policy: str = Field(pattern=POLICY_PATTERN, description="Names what retention owns the points.")
+    expires: Duration | None = Field(
+        None, description="For points made by hand: so long they are kept, whatever retention says; no generations."
+    )
     region: Region | None = Field(None, description="The volumes' Region; the run's own when left out.")
 
 
@@ -91,6 +94,7 @@ class CreateSnapshots(Action[CreateSnapshotsInput]):
         groups = grouped(selection.volumes, instances, together=together)
         refused = {group.key: refusal(group, ctx.limits.snapshots_per_set) for group in groups}
         made = [change_of(group, selection, given.policy, ctx) for group in groups if not refused[group.key]]
+        made = [(until(change, given.expires, ctx), note) for change, note in made]
         return Plan(
             changes=tuple(change for change, _ in made),
             failures=(*selection.failures, *(failure for failure in refused.values() if failure)),
@@ -121,6 +125,7 @@ class CreateSnapshots(Action[CreateSnapshotsInput]):
             "set_id": effect_id,
             "set_size": len(items),
             "point": tags.iso(ctx.now),
+            "expires": items[0].expires,
         }
         own = own_tags(ctx, effect_id, point, _manifest(items))
         made = _create_set(change, own, ctx) if change.params["how"] == "set" else _create_one(change, own, ctx)
@@ -141,6 +146,14 @@ class CreateSnapshots(Action[CreateSnapshotsInput]):
 
     def window(self, limits: Limits) -> int | None:
         return limits.pending_snapshots
+
+
+def until(change: Change, length: timedelta | None, ctx: StepContext) -> Change:
+    """Return a change whose items say until when they are kept, if that was asked for."""
+    if length is None:
+        return change
+    expires = tags.iso(ctx.now + length)
+    return change.model_copy(update={"yields": tuple({**item, "expires": expires} for item in change.yields)})
 
 
 NOT_MADE = frozenset({EffectState.FAILED, EffectState.MOOT, EffectState.CONFLICT})

@@ -55,6 +55,7 @@ def item_from(snapshot: DatabaseSnapshot) -> DatabaseSnapshotItem:
         snapshot=snapshot.resource,
         arn=snapshot.arn,
         point=tags.iso(point.at) if point else None,
+        expires=snapshot.tags.get(tags.EXPIRES),
         encrypted=snapshot.encrypted,
         option_group=snapshot.option_group,
         tags=tags.of_user(snapshot.tags),

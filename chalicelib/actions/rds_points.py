@@ -34,6 +34,7 @@ class DatabaseSnapshotItem(ActionModel):
     arn: str | None = Field(None, description="Its ARN; None until asked for.")
     point: str | None = Field(None, description="The point in time: of the newest transaction, if AWS says so.")
     completed_at: str | None = Field(None, description="When AWS had completed it.")
+    expires: str | None = Field(None, description="Until when a person wants it kept; such a point is no generation.")
     encrypted: bool = Field(default=False, description="Whether the snapshot is encrypted.")
     option_group: str = Field("", description="Its option group; empty for clusters.")
     tags: dict[str, str] = Field(default_factory=dict, description="The database's own tags, carried to the copies.")
@@ -57,6 +58,7 @@ def own_tags(item: DatabaseSnapshotItem, effect_id: str, point: str, ctx: StepCo
         tags.SOURCE_DATABASE: item.identity,
     }
     own |= {tags.POLICY: item.policy} if item.policy else {}
+    own |= {tags.EXPIRES: item.expires} if item.expires else {}
     return own | (tags.manifest_tags(item.manifest) if item.manifest else {})
 
 

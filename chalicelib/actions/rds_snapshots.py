@@ -14,7 +14,7 @@ from pydantic import Field
 
 from chalicelib.actions.base import Action, ActionModel, Review, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at
-from chalicelib.actions.ebs_snapshots import NOT_MADE
+from chalicelib.actions.ebs_snapshots import NOT_MADE, until
 from chalicelib.actions.expiry import POLICY_PATTERN
 from chalicelib.actions.rds_points import DatabaseSnapshotItem, own_tags, snapshot_name
 from chalicelib.actions.rds_selection import DatabaseSelector, selected
@@ -23,7 +23,7 @@ from chalicelib.aws import tags
 from chalicelib.aws.databases import Database, databases_by_id, snapshot_resource
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Forecast, Plan
-from chalicelib.domain.types import Region
+from chalicelib.domain.types import Duration, Region
 
 
 class CreateDatabaseSnapshotsInput(ActionModel):
@@ -31,6 +31,9 @@ class CreateDatabaseSnapshotsInput(ActionModel):
 
     select: DatabaseSelector = Field(description="The databases: by tags, names or engine.")
     policy: str = Field(pattern=POLICY_PATTERN, description="Names what retention owns the points.")
+    expires: Duration | None = Field(
+        None, description="For points made by hand: so long they are kept, whatever retention says; no generations."
+    )
     region: Region | None = Field(None, description="The databases' Region; the run's own when left out.")
 
 
@@ -74,7 +77,7 @@ class CreateDatabaseSnapshots(Action[CreateDatabaseSnapshotsInput]):
 
     def plan(self, given: CreateDatabaseSnapshotsInput, ctx: StepContext) -> Plan:
         selection = selected(ctx.aws, given.region or ctx.region, given.select)
-        changes = [_change(one, given.policy, ctx) for one in selection.databases]
+        changes = [until(_change(one, given.policy, ctx), given.expires, ctx) for one in selection.databases]
         rate = ctx.limits.snapshot_mib_s
         return Plan(
             changes=tuple(changes),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,8 @@ import pytest
 from chalicelib.aws import tags
 from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import RunState, StepState
-from tests.scenarios.conftest import AWAY, HOME, Stage, exit_code, step
+from tests.database_pasts import AWAY, DAY_S, HOME, DatabasePast
+from tests.scenarios.conftest import Stage, exit_code, step
 
 FIRST_NIGHT = datetime(2031, 1, 20, 2, 0, tzinfo=UTC)
 FAILED = datetime(2031, 2, 1, 2, 0, tzinfo=UTC)
@@ -22,84 +22,14 @@ KEEP = {"last": 3, "daily": 7, "weekly": 4, "monthly": 12}
 # exists of January, and of February, whose 1st failed.
 PROMISED = {"2031-01-20", "2031-02-02", "2031-02-03", "2031-02-10", "2031-02-17"}
 PROMISED |= {f"2031-02-{day}" for day in range(22, 29)}
-DAY_S, COPY_AFTER_S = 86_400, 6 * 3600
-
-
-@dataclass
-class Past:
-    """Nights of databases as Lifeboat would have made them, made by a witness."""
-
-    stage: Stage
-
-    def night(self, *databases: str) -> None:
-        at = self.stage.control.now()
-        made = {database: self.snapshot(database, at) for database in databases}
-        self.stage.control.advance(COPY_AFTER_S)
-        for database, arn in made.items():
-            self.copy(database, arn, at)
-        self.stage.control.advance(DAY_S - COPY_AFTER_S)
-
-    def snapshot(self, database: str, at: datetime) -> str:
-        kind, name = database.split(":")
-        rds = self.stage.control.witness("rds", HOME)
-        given = {"Tags": self.own(database, at)}
-        called = f"lifeboat-{name}-{at:%Y%m%d}"
-        if kind == "cluster":
-            told = rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=called, DBClusterIdentifier=name, **given)
-            return str(told["DBClusterSnapshot"]["DBClusterSnapshotArn"])
-        told = rds.create_db_snapshot(DBSnapshotIdentifier=called, DBInstanceIdentifier=name, **given)
-        return str(told["DBSnapshot"]["DBSnapshotArn"])
-
-    def copy(self, database: str, arn: str, at: datetime) -> None:
-        kind, name = database.split(":")
-        rds, called = self.stage.control.witness("rds", AWAY), f"lifeboat-{name}-{at:%Y%m%d}-c"
-        resource = arn.split(":", 5)[-1]
-        source = {tags.SOURCE_SNAPSHOT: resource, tags.SOURCE_REGION: HOME}
-        given = {"KmsKeyId": "alias/recovery", "Tags": self.own(database, at, **source), "SourceRegion": HOME}
-        if kind == "cluster":
-            rds.copy_db_cluster_snapshot(
-                SourceDBClusterSnapshotIdentifier=arn, TargetDBClusterSnapshotIdentifier=called, **given
-            )
-        else:
-            rds.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=called, **given)
-
-    def own(self, database: str, at: datetime, **more: str) -> list[dict[str, str]]:
-        resource_id = self.stage.estate["databases"][database.split(":")[1]]
-        own = {
-            tags.POLICY: "nightly",
-            tags.EFFECT: f"lb{at:%Y%m%d}",
-            tags.RUN: f"run-{at:%m%d}",
-            tags.SET: f"lb{at:%Y%m%d}{database}",
-            tags.SET_SIZE: "1",
-            tags.POINT: tags.iso(at),
-            tags.SOURCE_DATABASE: f"{database}/{resource_id}",
-            **more,
-        }
-        return [{"Key": key, "Value": value} for key, value in own.items()]
-
-    def there(self, region: str) -> dict[str, dict[str, str]]:
-        """Return the tags of all manual snapshots, by name."""
-        rds = self.stage.control.witness("rds", region)
-        found: dict[str, dict[str, str]] = {}
-        for operation, field, name in (
-            ("describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier"),
-            ("describe_db_cluster_snapshots", "DBClusterSnapshots", "DBClusterSnapshotIdentifier"),
-        ):
-            for page in rds.get_paginator(operation).paginate(SnapshotType="manual"):
-                found |= {one[name]: {t["Key"]: t["Value"] for t in one["TagList"]} for one in page[field]}
-        return found
-
-    def days(self, region: str, database: str) -> set[str]:
-        mine = [own for own in self.there(region).values() if own.get(tags.SOURCE_DATABASE, "").startswith(database)]
-        return {own[tags.POINT][:10] for own in mine}
 
 
 @pytest.fixture(name="past")
-def _past(stage: Stage) -> Past:
+def _past(stage: Stage) -> DatabasePast:
     """Let forty nights pass; that of 1 February failed."""
     stage.estate |= stage.control.estate("databases")
     stage.control.weather(rds={"copies": {"base_s": 300, "gib_per_s": 10}})
-    past = Past(stage)
+    past = DatabasePast(stage.control, stage.estate)
     stage.control.advance(to=FIRST_NIGHT)
     for night in range(NIGHTS):
         if FIRST_NIGHT + timedelta(days=night) == FAILED:
@@ -118,7 +48,7 @@ def expire(stage: Stage, key: str, share: str = "100%", between: Callable[[], No
 
 
 def test_every_database_keeps_its_generations_in_both_regions_and_nothing_foreign_is_touched(
-    stage: Stage, past: Past
+    stage: Stage, past: DatabasePast
 ) -> None:
     found = expire(stage, "k1")
     assert exit_code(found) == 0, found.message
@@ -133,7 +63,7 @@ def test_every_database_keeps_its_generations_in_both_regions_and_nothing_foreig
     assert (step(again, "retention").counts.planned, exit_code(again)) == (0, 0)
 
 
-def test_in_bad_weather_and_by_shares_it_comes_to_the_same_and_nothing_more(stage: Stage, past: Past) -> None:
+def test_in_bad_weather_and_by_shares_it_comes_to_the_same_and_nothing_more(stage: Stage, past: DatabasePast) -> None:
     stage.control.weather(throttle_share=0.3, lost_answer_share=0.3, visibility_s=60)
     for attempt in range(6):
         found = expire(stage, f"k{attempt}", share="30%")
@@ -144,7 +74,9 @@ def test_in_bad_weather_and_by_shares_it_comes_to_the_same_and_nothing_more(stag
     assert stage.estate["foreign_snapshot"] in past.there(HOME)
 
 
-def test_what_somebody_takes_in_hand_between_plan_and_deletion_is_kept_and_said(stage: Stage, past: Past) -> None:
+def test_what_somebody_takes_in_hand_between_plan_and_deletion_is_kept_and_said(
+    stage: Stage, past: DatabasePast
+) -> None:
     rds = stage.control.witness("rds", HOME)
     marked = "lifeboat-orders-20310121"
     arn = f"arn:aws:rds:{HOME}:123456789012:snapshot:{marked}"
@@ -176,11 +108,11 @@ def test_what_somebody_takes_in_hand_between_plan_and_deletion_is_kept_and_said(
     assert past.days(AWAY, "db:accounts") == PROMISED
 
 
-def test_a_source_that_is_still_being_copied_is_kept(stage: Stage, past: Past) -> None:
+def test_a_source_that_is_still_being_copied_is_kept(stage: Stage, past: DatabasePast) -> None:
     stage.control.weather(rds={"copies": {"base_s": 400_000}, "fail_copies": []})
     old = "lifeboat-orders-20310122"
     arn = f"arn:aws:rds:{HOME}:123456789012:snapshot:{old}"
-    past.stage.control.witness("rds", AWAY).delete_db_snapshot(DBSnapshotIdentifier=f"{old}-c")
+    past.control.witness("rds", AWAY).delete_db_snapshot(DBSnapshotIdentifier=f"{old}-c")
     past.copy("db:orders", arn, datetime(2031, 1, 22, 2, 0, tzinfo=UTC))
     stage.control.advance(60)  # until it is listed
     found = expire(stage, "k1")

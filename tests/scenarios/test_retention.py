@@ -112,3 +112,25 @@ def test_a_backup_after_retention_is_complete_and_one_day_more(stage: Stage, pas
     assert exit_code(expire(stage, "k1")) == 0
     assert exit_code(stage.run(stage.book(), "night")) == 0
     assert len(past.days(HOME) - PROMISED) == len(past.days(AWAY) - PROMISED) == 1
+
+
+def test_a_point_made_by_hand_carries_its_expiry_also_to_its_copy_and_is_no_generation(stage: Stage) -> None:
+    volume = stage.estate["protected"][0]
+    make = {"select": {"volumes": [volume]}, "policy": "manual", "expires": "10d"}
+    copy = {"snapshots": "${{ steps.snapshots.snapshots }}", "to_region": AWAY, "kms_key": "alias/recovery"}
+    steps = [
+        {"id": "snapshots", "uses": "ebs.create_snapshots", "with": make},
+        {"id": "copies", "uses": "ebs.copy_snapshots", "with": copy},
+    ]
+    for key in ("one", "two"):
+        stage.run(stage.book(steps=steps, verify=[]), key)
+        stage.control.advance(86_400)
+    keep = {"select": {"policy": "manual"}, "regions": [HOME, AWAY], "keep": {"last": 1}}
+    expire_manual = [{"id": "retention", "uses": "ebs.expire_snapshots", "with": keep}]
+    book = stage.book("nightly-retention", steps=expire_manual, guard={"regions": [HOME, AWAY], "max_targets": 9})
+    early = step(stage.run(book, "early"), "retention")
+    assert early.counts.planned == 0
+    assert sum("kept by hand until" in note for note in early.notes) == 4
+    stage.control.advance(20 * 86_400)
+    late = step(stage.run(book, "late"), "retention")
+    assert late.counts.done == 2  # the newest good point, and the newest copy, stay whatever was said

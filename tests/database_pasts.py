@@ -1,0 +1,83 @@
+"""Past nights of databases on the embedded AWS, made quickly: tagged as Lifeboat tags, by a witness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.aws import tags
+from chalicelib.sandbox.client import Control
+
+HOME, AWAY = "us-east-1", "us-west-2"
+DAY_S, COPY_AFTER_S = 86_400, 6 * 3600
+
+
+@dataclass
+class DatabasePast:
+    """Nights of databases as Lifeboat would have made them, made by a witness."""
+
+    control: Control
+    estate: dict[str, Any]
+
+    def night(self, *databases: str) -> None:
+        at = self.control.now()
+        made = {database: self.snapshot(database, at) for database in databases}
+        self.control.advance(COPY_AFTER_S)
+        for database, arn in made.items():
+            self.copy(database, arn, at)
+        self.control.advance(DAY_S - COPY_AFTER_S)
+
+    def snapshot(self, database: str, at: datetime) -> str:
+        kind, name = database.split(":")
+        rds = self.control.witness("rds", HOME)
+        given = {"Tags": self.own(database, at)}
+        called = f"lifeboat-{name}-{at:%Y%m%d}"
+        if kind == "cluster":
+            told = rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=called, DBClusterIdentifier=name, **given)
+            return str(told["DBClusterSnapshot"]["DBClusterSnapshotArn"])
+        told = rds.create_db_snapshot(DBSnapshotIdentifier=called, DBInstanceIdentifier=name, **given)
+        return str(told["DBSnapshot"]["DBSnapshotArn"])
+
+    def copy(self, database: str, arn: str, at: datetime) -> None:
+        kind, name = database.split(":")
+        rds, called = self.control.witness("rds", AWAY), f"lifeboat-{name}-{at:%Y%m%d}-c"
+        resource = arn.split(":", 5)[-1]
+        source = {tags.SOURCE_SNAPSHOT: resource, tags.SOURCE_REGION: HOME}
+        given = {"KmsKeyId": "alias/recovery", "Tags": self.own(database, at, **source), "SourceRegion": HOME}
+        if kind == "cluster":
+            rds.copy_db_cluster_snapshot(
+                SourceDBClusterSnapshotIdentifier=arn, TargetDBClusterSnapshotIdentifier=called, **given
+            )
+        else:
+            rds.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=called, **given)
+
+    def own(self, database: str, at: datetime, **more: str) -> list[dict[str, str]]:
+        resource_id = self.estate["databases"][database.split(":")[1]]
+        own = {
+            tags.POLICY: "nightly",
+            tags.EFFECT: f"lb{at:%Y%m%d}",
+            tags.RUN: f"run-{at:%m%d}",
+            tags.SET: f"lb{at:%Y%m%d}{database}",
+            tags.SET_SIZE: "1",
+            tags.POINT: tags.iso(at),
+            tags.SOURCE_DATABASE: f"{database}/{resource_id}",
+            **more,
+        }
+        return [{"Key": key, "Value": value} for key, value in own.items()]
+
+    def there(self, region: str) -> dict[str, dict[str, str]]:
+        """Return the tags of all manual snapshots, by name."""
+        rds = self.control.witness("rds", region)
+        found: dict[str, dict[str, str]] = {}
+        for operation, field, name in (
+            ("describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier"),
+            ("describe_db_cluster_snapshots", "DBClusterSnapshots", "DBClusterSnapshotIdentifier"),
+        ):
+            for page in rds.get_paginator(operation).paginate(SnapshotType="manual"):
+                found |= {one[name]: {t["Key"]: t["Value"] for t in one["TagList"]} for one in page[field]}
+        return found
+
+    def days(self, region: str, database: str) -> set[str]:
+        mine = [own for own in self.there(region).values() if own.get(tags.SOURCE_DATABASE, "").startswith(database)]
+        return {own[tags.POINT][:10] for own in mine}
