@@ -123,13 +123,15 @@ def manifest_of(group: Group, zones: Zones) -> Manifest:
     return Manifest(instance_id=instance_id, zone_id=zones.id_of(group.volumes[0]["AvailabilityZone"]), volumes=facts)
 
 
-def change_of(group: Group, selection: Selection, policy: str, ctx: StepContext) -> tuple[Change, str]:
+def change_of(
+    group: Group, selection: Selection, policy: str, ctx: StepContext, *, expires: bool = False
+) -> tuple[Change, str]:
     """Return the change that makes a group's point, and a note about inherited tags ("" when all fit)."""
     manifest = manifest_of(group, selection.zones)
     ids = [volume["VolumeId"] for volume in group.volumes]
     effect_id = ctx.effect_id(group.key)
     facts = {"policy": policy, "set_id": effect_id, "set_size": len(ids), "point": tags.iso(ctx.now)}
-    most = {**facts, "expires": tags.iso(ctx.now)}  # room for all own tags, whether this one is used or not
+    most = {**facts, "expires": facts["point"] if expires else None}
     inherit, note = _inheritance(group, own_tags(ctx, effect_id, most, manifest))
     items = _items(group, selection.region, policy, effect_id, manifest)
     params: dict[str, Any] = {

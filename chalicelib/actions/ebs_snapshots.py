@@ -93,7 +93,9 @@ class CreateSnapshots(Action[CreateSnapshotsInput]):
         together = given.consistency == "instance"
         groups = grouped(selection.volumes, instances, together=together)
         refused = {group.key: refusal(group, ctx.limits.snapshots_per_set) for group in groups}
-        made = [change_of(group, selection, given.policy, ctx) for group in groups if not refused[group.key]]
+        ends = given.expires is not None
+        chosen = [group for group in groups if not refused[group.key]]
+        made = [change_of(group, selection, given.policy, ctx, expires=ends) for group in chosen]
         made = [(until(change, given.expires, ctx), note) for change, note in made]
         return Plan(
             changes=tuple(change for change, _ in made),

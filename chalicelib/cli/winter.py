@@ -34,7 +34,6 @@ DAY = (
 )
 EVENING = FIRST - timedelta(hours=8)
 LAST, DAILY, WEEKLY, MONTHLY = 3, 7, 4, 12  # as the shipped retention runbooks say
-MOST_SHOWN = 22  # characters of a snapshot's name
 
 
 class Winter:
@@ -152,19 +151,19 @@ class Winter:
         return self.foreign in there and self._of_rds(home).get(self.estate["foreign_snapshot"]) == {"owner": "lab"}
 
     def _reasons(self) -> Table:
-        """Return the points at home of one volume and of each database, and why each is kept, as the plans say it."""
+        """Return the nights whose points of one volume and of each database are kept, and why, as the plans say it."""
         from rich.table import Table
 
-        home, columns = self.estate["region"], self._shown()
-        why = self._notes(home)
-        rows: dict[date, list[str]] = {}
-        for column, names in enumerate(columns.values()):
+        why = self._notes(self.estate["region"])
+        held: dict[date, list[str]] = {}
+        reasons: dict[date, str] = {}
+        for resource, names in self._shown().items():
             for name, day in names.items():
-                row = rows.setdefault(day, [""] * (len(columns) + 1))
-                row[column], row[-1] = _brief(name), why.get(name, "")
-        made = Table("night", *columns, "kept because it is", box=None, header_style="bold")
-        for day in sorted(rows):
-            made.add_row(f"{day:%a %d %b}", *rows[day])
+                held.setdefault(day, []).append(resource)
+                reasons[day] = why.get(name, "")
+        made = Table("night", "kept of", "because it is", box=None, header_style="bold")
+        for day in sorted(held):
+            made.add_row(f"{day:%a %d %b}", ", ".join(held[day]), reasons[day].rpartition("; ")[2])
         return made
 
     def _shown(self) -> dict[str, dict[str, date]]:
@@ -201,10 +200,6 @@ def _parts(note: str) -> tuple[str, str]:
     rest = note.split(", ", 1)[1].rstrip(".").replace("cluster-snapshot:", "").replace("snapshot:", "")
     ids, _, reason = rest.partition(": ")
     return ids, reason
-
-
-def _brief(name: str) -> str:
-    return name if len(name) <= MOST_SHOWN else f"{name[:MOST_SHOWN]}..."
 
 
 def _day(point: str) -> date:

@@ -127,7 +127,8 @@ def test_a_point_made_by_hand_carries_its_expiry_also_to_its_copy_and_is_no_gene
         stage.control.advance(86_400)
     keep = {"select": {"policy": "manual"}, "regions": [HOME, AWAY], "keep": {"last": 1}}
     expire_manual = [{"id": "retention", "uses": "ebs.expire_snapshots", "with": keep}]
-    book = stage.book("nightly-retention", steps=expire_manual, guard={"regions": [HOME, AWAY], "max_targets": 9})
+    guard = {"regions": [HOME, AWAY], "max_targets": 9, "max_share": "100%"}
+    book = stage.book("nightly-retention", steps=expire_manual, guard=guard)
     early = step(stage.run(book, "early"), "retention")
     assert early.counts.planned == 0
     assert sum("kept by hand until" in note for note in early.notes) == 4
