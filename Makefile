@@ -55,6 +55,7 @@ sweep: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.retention
 
 package: $(STAMP)
 	$(BIN)/python -m chalicelib.deploy.package

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.sandbox.ec2 import history
 from chalicelib.sandbox.estate_plans import PLANS, Disk, Machine, fleet
 from chalicelib.sandbox.rds import estate as databases
 from chalicelib.sandbox.weather.sky import ACCOUNT, Sky
@@ -36,7 +37,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     Args:
         sky: Where.
         name: `small`, `shop` or `fleet`; or `databases`, which adds the databases to one of them and returns what
-            `chalicelib.sandbox.rds.estate` says.
+            `chalicelib.sandbox.rds.estate` says; or `history`, which lets `nights` pass in which every volume there is
+            was backed up for a `policy`, and returns how many `snapshots` that made.
         params: For `fleet`: `volumes` (how many in all) and `per_instance`.
 
     Returns:
@@ -48,6 +50,9 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     """
     if name == "databases":
         return _databases(sky)
+    if name == "history":
+        count, policy = int(params["nights"]), str(params.get("policy", "nightly"))
+        return {"snapshots": history.nights(sky, HOME, RECOVERY, count, policy)}
     machines, loose = _plan(name, params)
     backend = sky.land(HOME).backend
     zones = [zone.name for zone in backend.describe_availability_zones()][:3]
