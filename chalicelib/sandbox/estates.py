@@ -36,9 +36,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         sky: Where.
-        name: `small`, `shop` or `fleet`; or `databases`, which adds the databases to one of them and returns what
-            `chalicelib.sandbox.rds.estate` says; or `history`, which lets `nights` pass in which every volume there is
-            was backed up for a `policy`, and returns how many `snapshots` that made.
+        name: `small`, `shop` or `fleet`; or what is added to one of them: `databases`, which returns what
+            `chalicelib.sandbox.rds.estate` says, or `history`: so many `nights` in which every volume was backed up.
         params: For `fleet`: `volumes` (how many in all) and `per_instance`.
 
     Returns:
@@ -48,11 +47,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such estate, or it takes no such parameters.
     """
-    if name == "databases":
-        return _databases(sky)
-    if name == "history":
-        count, policy = int(params["nights"]), str(params.get("policy", "nightly"))
-        return {"snapshots": history.nights(sky, HOME, RECOVERY, count, policy)}
+    if name in {"databases", "history"}:
+        return _added(sky, name, params)
     machines, loose = _plan(name, params)
     backend = sky.land(HOME).backend
     zones = [zone.name for zone in backend.describe_availability_zones()][:3]
@@ -75,6 +71,13 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
         "instances": built.instances,
         "names": built.names,
     }
+
+
+def _added(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
+    if name == "databases":
+        return _databases(sky)
+    count, policy = int(params["nights"]), str(params.get("policy", "nightly"))
+    return {"snapshots": history.nights(sky, HOME, RECOVERY, count, policy)}
 
 
 def _databases(sky: Sky) -> dict[str, Any]:
