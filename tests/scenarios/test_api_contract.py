@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -76,3 +80,69 @@ def test_the_same_request_from_eight_threads_at_once_makes_one_run(url: str) -> 
         **{"Idempotency-Key": "eight"},
     )
     assert (status, problem["code"], "recovery_region" in problem["detail"]) == (409, "run.key_reused", True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/runbooks/nightly-backpu", None, 404, "runbook.unknown"),
+        ("GET", "/runs/none", None, 404, "run.unknown"),
+        ("DELETE", "/runs", None, 405, "request.method"),
+        ("POST", "/runbooks/nightly-backup/runs", {}, 400, "request.no_key"),
+        ("POST", "/runbooks/nightly-backup/plan", {"inputs": {"colour": "red"}}, 400, None),
+        ("POST", "/pause", {"reason": "x", "everything": True}, 400, "request.invalid"),
+        ("POST", "/pause", {"reason": "x"}, 400, "request.which"),
+        ("POST", "/pause", {"reason": "x" * 70_000, "all": True}, 413, "request.too_large"),
+        ("GET", "/runs?next=nonsense", None, 400, "request.bad_next"),
+        ("GET", "/runs?limit=0", None, 400, "request.invalid"),
+        ("GET", "/recovery-points?region=eu-west-9", None, 400, "request.region"),
+    ],
+)
+def test_what_does_not_fit_is_a_problem_document_that_says_why(
+    url: str, method: str, path: str, body: Any, status: int, code: str | None
+) -> None:
+    found, problem = ask(url, method, path, body)
+    assert found == problem["status"] == status
+    assert code in {None, problem["code"]}
+    assert problem["type"] == f"urn:lifeboat:{problem['code']}"
+    assert problem["detail"]
+
+
+def test_only_json_is_taken_and_a_plan_is_what_the_command_prints(url: str) -> None:
+    status, problem = ask(url, "POST", "/pause", {"reason": "x"}, **{"Content-Type": "text/plain"})
+    assert (status, problem["code"]) == (415, "request.media_type")
+    status, plan = ask(url, "POST", "/runbooks/nightly-backup/plan", {})
+    assert (status, plan["runbook"], plan["changes"]["create"] > 0) == (200, "nightly-backup", True)
+
+
+def test_the_changes_of_a_run_come_in_pages_each_once(url: str) -> None:
+    key = {"Idempotency-Key": "paged"}
+    run_id = ask(url, "POST", "/runbooks/nightly-backup/runs", {}, **key)[1]["run_id"]
+    for _ in range(200):
+        if ask(url, "GET", f"/runs/{run_id}")[1]["state"] != "running":
+            break
+        time.sleep(0.1)
+    found, following = [], ""
+    while following is not None:
+        page = ask(url, "GET", f"/runs/{run_id}/changes?limit=7{following and f'&next={following}'}")[1]
+        found += [(one["step"], one["key"]) for one in page["changes"]]
+        assert len(page["changes"]) <= 7
+        following = page["next"]
+    record = ask(url, "GET", f"/runs/{run_id}")[1]
+    planned = {
+        step["id"]: step["counts"]["planned"] for step in record["steps"] if step["id"] in {"snapshots", "copies"}
+    }
+    assert {step: sum(one == step for one, _ in found) for step in planned} == planned
+    assert len(set(found)) == len(found)
+
+
+def test_serve_says_where_it_is_and_ends_when_it_is_asked_to() -> None:
+    code = "import sys; from chalicelib.cli.main import main; sys.argv = ['lifeboat', *sys.argv[1:]]; main()"
+    command = [sys.executable, "-c", code, "serve", "--sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served_by:
+        assert served_by.stdout is not None
+        line = served_by.stdout.readline()
+        address = next(word for word in line.replace(",", "").split() if word.startswith("http://127.0.0.1:"))
+        assert ask(address, "GET", "/health")[0] == 200
+        served_by.send_signal(signal.SIGTERM)
+        assert served_by.wait(20) == 0
