@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.actions.base import StepContext
-from chalicelib.actions.ebs_expiry import ExpireSnapshots, ExpireSnapshotsInput
+from chalicelib.actions.ebs_expiry import ExpireSnapshots
+from chalicelib.actions.expiry import ExpireSnapshotsInput
 from chalicelib.domain.change import ChangeKind, Effect, EffectState, Plan
 from chalicelib.errors import ActionError, InputError
 from tests.pasts import AWAY, HOME, Past
