@@ -6,7 +6,7 @@ of a run that has ended, by the sweeper, which finds it by a marker that is set 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.domain.notice import Notice, NoticeKind, of_run
@@ -21,6 +21,7 @@ ENDS = {
     RunState.STOPPED: NoticeKind.STOPPED,
     RunState.REFUSED: NoticeKind.REFUSED,
 }
+DEAF, RESTS = "until", timedelta(minutes=4)  # shorter than the time between two sweeps
 FORGOTTEN = timedelta(days=400)
 UNTOLD_AT_ONCE = 20  # ends that one sweep tells; the next sweep follows in minutes
 
@@ -32,6 +33,7 @@ class Teller:
     ledger: Ledger
     notices: Notices
     journal: Journal
+    deaf: dict[str, datetime] = field(default_factory=dict)  # until when it is not tried again; told in vain costs time
 
     def told(self, run: Run, kind: NoticeKind, name: str, now: datetime, why: str = "") -> Run:
         """Tell one thing of a run that goes on, and return the run with that noted; the caller records it."""
@@ -76,10 +78,13 @@ class Teller:
         return left
 
     def send(self, notice: Notice) -> bool:
-        """Send a notice; returns False when somebody could not be told."""
+        """Send a notice; returns False when somebody could not be told, and then rests for some minutes."""
+        if notice.at < self.deaf.get(DEAF, notice.at):
+            return False
         try:
             self.notices.tell(notice)
         except ActionError as error:
+            self.deaf[DEAF] = notice.at + RESTS
             self.journal.note("could not tell", notice=notice.id, error_code=error.code, why=error.message)
             return False
         return True

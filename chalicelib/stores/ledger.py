@@ -70,7 +70,15 @@ class DynamoLedger(Claims, Pauses, Watch):
     def reopen(self, run: Run, *, holder: str, beat_until: datetime, fence_until: datetime | None) -> Run:
         """Make a stopped run running again, in its next round."""
         again = run.model_copy(
-            update={"round": run.round + 1, "ended_at": None, "code": "", "message": "", "opened": {}}
+            update={
+                "round": run.round + 1,
+                "ended_at": None,
+                "code": "",
+                "message": "",
+                "opened": {},
+                "pause": None,  # its steps get fresh deadlines: a pause of an earlier round puts nothing off
+                "paused_at": None,
+            }
         )
         self._mark_running(run)
         return self._seize(again, RunState.STOPPED, holder, beat_until, fence_until)

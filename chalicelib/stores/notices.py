@@ -60,7 +60,7 @@ class Notices:
         fifo = {"MessageGroupId": notice.runbook or "lifeboat", "MessageDeduplicationId": notice.id[-128:]}
         text = "\n".join(notice.lines).encode()[:MESSAGE_BYTES].decode(errors="ignore")
         with translated(f"topic {self.topic}", service="sns", sends=True):
-            self.aws.sns(region, "write").publish(
+            self.aws.sns(region, "once").publish(
                 TopicArn=self.topic,
                 Subject=notice.subject,
                 Message=text,
@@ -85,7 +85,7 @@ class Notices:
             "Time": notice.at,
         }
         with translated(f"event bus {self.bus}", service="events", sends=True):
-            answer = self.aws.client("events", self.region, "write").put_events(Entries=[entry])
+            answer = self.aws.client("events", self.region, "once").put_events(Entries=[entry])
         if answer.get("FailedEntryCount"):
             [bad] = answer["Entries"]
             raise ActionError(

@@ -130,6 +130,7 @@ def test_what_cannot_be_told_holds_no_run_up_and_is_told_by_the_sweeper_later(st
     on_schedule(SWEEP, services)
     assert told.kinds().total() == 0
     deaf.deaf = False
+    services.clock.sleep(300)  # until the next sweep
     on_schedule(SWEEP, services)
     on_schedule(SWEEP, services)
     assert told.kinds() == {"succeeded": 1}

@@ -156,6 +156,9 @@ def test_stop_ends_a_paused_run_with_always_and_the_same_key_continues_it_once_r
     stopped = drive(bench.services.engine, run)
     assert (stopped.state, bench.world.applied) == (RunState.STOPPED, ["z"])
     bench.services.ledger.resume("toy")
+    bench.clock.sleep(3600)
+    again = bench.clock.now()
     ended = drive(bench.services.engine, hold(stopped, bench.services.starter, new=False))
-    assert (ended.state, ended.paused_at) == (RunState.SUCCEEDED, None)
+    assert (ended.state, ended.paused_at, ended.paused_s) == (RunState.SUCCEEDED, None, 0)
+    assert bench.rows(ended)["things"].deadline == again + timedelta(hours=4)
     assert bench.world.applied == ["z", "a", "b", "c", "z"]
