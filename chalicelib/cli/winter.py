@@ -43,8 +43,8 @@ class Winter:
         outcomes: How the runs of each night ended.
     """
 
-    def __init__(self, console: Console, control: Control) -> None:
-        self.console, self.control = console, control
+    def __init__(self, console: Console, control: Control, nights: int = NIGHTS) -> None:
+        self.console, self.control, self.nights = console, control, nights
         self.estate: dict[str, Any] = {**control.estate("small"), **control.estate("databases")}
         self.outcomes: dict[date, list[str]] = {}
         self.foreign = self._foreign_snapshot()
@@ -64,7 +64,7 @@ class Winter:
 
         self.control.weather(rds={"automated": True})
         with sandboxed(Place(sandbox=True), control=self.control) as services:
-            for night in range(NIGHTS):
+            for night in range(self.nights):
                 at = FIRST + timedelta(days=night)
                 day = at.astimezone(ZONE).date()
                 self.outcomes[day] = [self._fire(services, at + after, name, day) for after, name in DAY]
@@ -100,7 +100,7 @@ class Winter:
         wrong = [name for name, days in kept.items() if days != promised]
         wanted = 2 * (len(self.estate["protected"]) + len(self.estate["protected_databases"]))
         untouched = self._foreign_untouched()
-        self.console.rule(f"[bold]After {NIGHTS} nights, {NIGHTS - len(nights)} of them failed")
+        self.console.rule(f"[bold]After {self.nights} nights, {self.nights - len(nights)} of them failed")
         self.console.print(self._reasons())
         self.console.print(
             f"{len(kept) - len(wrong)} of {wanted} histories (each volume and database, in both Regions) hold just the "

@@ -41,7 +41,12 @@ def test_what_is_written_is_read_back_and_fits_a_tag(manifest: DatabaseManifest)
     assert all(len(chunk) <= 256 for chunk in manifest.chunks())
 
 
-@pytest.mark.parametrize("text", ["", "db2@x", "1@i-1@use1-az1", DatabaseManifest(engine="mysql").text() + "@x"])
+BROKEN = DatabaseManifest(engine="mysql", size_gib=5).text().replace("@5@", "@many@")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "db2@x", "1@i-1@use1-az1", DatabaseManifest(engine="mysql").text() + "@x", BROKEN]
+)
 def test_what_was_changed_by_hand_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not a manifest") as refused:
         parse(text)

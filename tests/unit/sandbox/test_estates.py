@@ -93,3 +93,16 @@ def test_two_hundred_of_four_thousand_snapshots_are_found_in_a_blink(large: Cont
     large.quit()
     assert len(found) == 200
     assert took_s < 2  # about 0.05 s on an idle machine; moto reads all for each and takes longer than this
+
+
+def test_nights_can_be_made_to_have_passed_with_a_set_and_copies_for_every_instance(world: World) -> None:
+    made = world.control.estate("history", nights=2)["snapshots"]
+    volumes = len(world.estate["volumes"])
+    assert made == 2 * 2 * volumes
+    home = world.truth.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    copies = world.western_truth.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    assert len(home) == len(copies) == 2 * volumes
+    assert {snapshot["State"] for snapshot in [*home, *copies]} == {"completed"}
+    tags = [{tag["Key"]: tag["Value"] for tag in snapshot["Tags"]} for snapshot in copies]
+    assert {one["lifeboat:source-volume"] for one in tags} == set(world.estate["volumes"])
+    assert {one["lifeboat:policy"] for one in tags} == {"nightly"}
