@@ -133,3 +133,12 @@ def test_an_expiry_of_databases_killed_at_any_call_deletes_what_was_planned_and_
         wrong.append(f"no run ended within {FAR} calls")
     print(f"swept database retention {when}: {killed} kills, {PERCENT} %, {len(wrong)} bad")  # noqa: T201
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("seed", STORMS)
+def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(estate: Estate, seed: int) -> None:
+    _, left = estate.worked("database-retention")
+    for kill in (None, (15 + seed, "after")):
+        outcomes, found = estate.worked("database-retention", kill, {**STORM, "seed": seed})
+        assert outcomes[-1].state == "succeeded"
+        assert found.keys() == left.keys()

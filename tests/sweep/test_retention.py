@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from chalicelib.stores.creation import create_table
 from tests.histories import History, broken, histories
 from tests.pasts import AWAY, HOME, Past
 from tests.sweep.engines import Cause, Engines, Outcome
-from tests.sweep.plan import FAR, PERCENT, SEED, WHENS, sampled
+from tests.sweep.plan import FAR, PERCENT, SEED, WHENS, sampled, storm
 from tests.sweep.steering import Truth
 
 pytestmark = pytest.mark.sweep
@@ -50,11 +51,14 @@ class Morning:
     def there(self) -> set[str]:
         return {*self.past.there(HOME), *self.past.there(AWAY)}
 
-    def expired(self, kill: tuple[int, str] | None = None) -> tuple[list[Outcome], set[str], list[str]]:
+    def expired(
+        self, kill: tuple[int, str] | None = None, weather: dict[str, Any] | None = None
+    ) -> tuple[list[Outcome], set[str], list[str]]:
         """Expire on a copy of everything, killed once if asked; tell how it ended, what is left, and all deletions."""
         control: Control = self.box.control.fork()
         try:
             control.reset_calls()
+            control.weather(**(weather or {}))
             if kill:
                 control.kill(*kill)
             outcomes = self.engines.run(control.url, [self.cause])
@@ -94,3 +98,12 @@ def test_an_expiry_killed_at_any_call_and_started_again_deletes_what_was_planned
         wrong.append(f"no run ended within {FAR} calls")
     print(f"swept retention {when}: {killed} kills, {PERCENT} % with seed {SEED}, {len(wrong)} bad")  # noqa: T201
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("seed", range(1, 1 + max(1, 8 * PERCENT // 100)))
+def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(morning: Morning, seed: int) -> None:
+    _, left, _ = morning.expired()
+    for kill in (None, (15 + seed, "after")):
+        outcomes, found, _ = morning.expired(kill, storm(seed))
+        assert outcomes[-1].state == "succeeded"
+        assert found == left
