@@ -32,6 +32,47 @@ class ActionModel(BaseModel):
 
 
 @dataclass(frozen=True)
+class DrillSite:
+    """Where a drill may make things, and nowhere else.
+
+    Attributes:
+        subnet_id: The isolated subnet; drills of databases need `db_subnet_group` too.
+        security_group_id: The only security group that restored things get.
+        instance_profile: Name of the instance profile that restored instances get.
+    """
+
+    subnet_id: str
+    security_group_id: str
+    instance_profile: str
+    db_subnet_group: str = ""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How an effect is taken back.
+
+    Attributes:
+        by: The action that carries the inverse changes out.
+        changes: The inverse changes, in order; keys unique within the run.
+        cannot: Why it cannot be taken back, and what a person can do; empty when it can.
+    """
+
+    by: str = ""
+    changes: Sequence[Change] = ()
+    cannot: str = ""
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """One AWS call as data: what a person would type. `params` as boto3 takes them; `<...>` is not known yet."""
+
+    service: str
+    operation: str
+    region: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class StepContext:
     """What an action may know of the run and the world. Times are aware and UTC.
 
@@ -45,6 +86,9 @@ class StepContext:
         timezone: The time zone (IANA) of the runbook's first schedule; UTC when it has none.
         summary: What the run has done so far, for notices: a subject line, then details.
         protections: What the deployed runbooks protect, as far as anybody has told.
+        drill: Where this drill may make things; None when this is no drill.
+        answer: What a person chose, when the plan asked; empty otherwise.
+        troubled_since: When the trouble that caused the run began, e.g. the alarm's first breaching datapoint (UTC).
     """
 
     run_id: str
@@ -60,6 +104,9 @@ class StepContext:
     attempt: int = 1
     summary: Sequence[str] = field(default_factory=tuple)
     protections: Sequence[Protection] = field(default_factory=tuple)
+    drill: DrillSite | None = None
+    answer: str = ""
+    troubled_since: datetime | None = None
 
     def effect_id(self, key: str) -> str:
         """Name the effect of one change of this step."""
@@ -109,6 +156,7 @@ class Action(ABC, Generic[I]):
         review_every_s: None = premises are not read again; 0 = read again immediately before each wave of effects (must
             be 0 for changes that disrupt or delete); N = the next waiting changes are read again every N seconds.
         calls: Which AWS calls it makes, and how many, for `docs/actions.md`.
+        rehearsable: True when a drill carries it out (at its `ctx.drill`); else drills only plan it and say so.
     """
 
     name: ClassVar[str]
@@ -121,6 +169,7 @@ class Action(ABC, Generic[I]):
     settle_s: ClassVar[int | None] = None
     lease: ClassVar[str | None] = None
     calls: ClassVar[str] = ""
+    rehearsable: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, given: I, ctx: StepContext) -> Plan:
@@ -167,6 +216,14 @@ class Action(ABC, Generic[I]):
         `needs` holds the effects of all their `after` keys.
         """
         return {}
+
+    def undo(self, change: Change, effect: Effect, ctx: StepContext) -> Undo:  # noqa: ARG002 - for those who override it
+        """Return how a done effect is taken back. Pure: decided from the change and what was recorded of it."""
+        return Undo(cannot=f"{self.name} of {change.resource} cannot be taken back by Lifeboat.")
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:  # noqa: ARG002
+        """Return the AWS calls that make this change, in order, for a person who does it by hand. Pure."""
+        return ()
 
     def window(self, limits: Limits) -> int | None:  # noqa: ARG002 - for those who override it
         """Return how much weight may be in flight per Region at once; None when AWS sets no bound."""

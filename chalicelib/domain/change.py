@@ -93,11 +93,25 @@ class Forecast(Strict):
     basis: str = ""
 
 
+class Question(Strict):
+    """What a person has to answer before a plan may be carried out.
+
+    Attributes:
+        reason: Why it is not decided without a person, and what is at stake.
+        choices: What can be answered besides yes and no, such as zones; empty = yes or no.
+        may_lose_data: Whether a yes may lose data.
+    """
+
+    reason: str
+    choices: tuple[str, ...] = ()
+    may_lose_data: bool = False
+
+
 class Plan(Strict):
     """What a step decided: changes to make, what it cannot do at all, and notes for the reader.
 
     `population` is how many there are of what is disrupted or deleted: what the guard's share is a share of. None means
-    the changes themselves.
+    the changes themselves. `ask` is what a person must say yes to first; None when nobody has to be asked.
     """
 
     changes: tuple[Change, ...] = ()
@@ -105,6 +119,25 @@ class Plan(Strict):
     notes: tuple[str, ...] = ()
     forecast: Forecast | None = None
     population: int | None = None
+    ask: Question | None = None
+
+
+class Obligation(Strict):
+    """Something that must still be done about an effect after its step: a fence, a shift to end, a group to return.
+
+    Attributes:
+        name: Unique within the run, e.g. `isolate.i-0abc`. The same name is the same obligation.
+        why: What is to be done and why it could not be done yet, for people.
+        due: When it should be done (UTC); None = as soon as it can be.
+        uses: The action that does it; empty when only a person can.
+        change: What that action applies; its key is unique within the run. The effect must be safe to repeat.
+    """
+
+    name: str
+    why: str
+    due: datetime | None = None
+    uses: str = ""
+    change: Change | None = None
 
 
 class Effect(Strict):
@@ -120,6 +153,7 @@ class Effect(Strict):
         failures: Parts of the change that were lost although the rest went ahead.
         code: Of a failure: the stable error code.
         message: Of a failure, moot or conflict: why, naming the resource and what to do.
+        owes: What must still be done about it later; written down as obligations of the run when it is recorded.
     """
 
     state: EffectState = EffectState.ABSENT
@@ -131,6 +165,7 @@ class Effect(Strict):
     failures: tuple[Failure, ...] = ()
     code: str = ""
     message: str = ""
+    owes: tuple[Obligation, ...] = ()
 
     @property
     def settled(self) -> bool:

@@ -41,13 +41,17 @@ BAD_STATES = frozenset({StepState.PARTIAL, StepState.FAILED})
 
 
 class RunCause(Strict):
-    """Why a run exists. `key` stays the same when the same cause is delivered again."""
+    """Why a run exists. `key` stays the same when the same cause is delivered again.
+
+    `since` is when the trouble began (UTC), e.g. an alarm's first breaching datapoint: recovery time counts from it.
+    """
 
     kind: str
     key: str
     occurred_at: datetime
     summary: str
     trigger: int | None = None
+    since: datetime | None = None
 
 
 class Stop(Strict):

@@ -79,6 +79,13 @@ class Rds(_Knobs):
     fail_copies: list[str] = Field(default_factory=list)
 
 
+class DarkZones(_Knobs):
+    """What calls meet that act on something in a dark zone: a share is never answered, the others fail."""
+
+    hang_share: float = Field(default=0.5, ge=0, le=1)
+    hang_s: float = Field(default=20.0, ge=0)  # virtual seconds that a client waits in vain
+
+
 class Weather(_Knobs):
     """All settings of the weather. Times are virtual seconds, shares lie in [0, 1]."""
 
@@ -106,6 +113,7 @@ class Weather(_Knobs):
     fail_snapshots: list[str] = Field(default_factory=list)
     fail_copies: list[str] = Field(default_factory=list)
     rds: Rds = Field(default_factory=Rds)
+    dark: DarkZones = Field(default_factory=DarkZones)
     kill: Kill | None = None
 
     def with_changes(self, changes: dict[str, Any]) -> Weather:

@@ -11,6 +11,7 @@ from chalicelib.sandbox.weather.books import Books
 from chalicelib.sandbox.weather.buckets import BucketRack
 from chalicelib.sandbox.weather.chance import draw
 from chalicelib.sandbox.weather.clock import Clock
+from chalicelib.sandbox.weather.darkness import Darkness
 from chalicelib.sandbox.weather.mail import Mail
 from chalicelib.sandbox.weather.settings import Weather
 
@@ -44,6 +45,7 @@ class Sky:
         self.books = Books()
         self.buckets = BucketRack()
         self.mail = Mail(self)
+        self.darkness = Darkness(self)
         self.published: list[dict[str, Any]] = []
         self.calls_towards_kill = 0
         self.lands: dict[str, Land] = {}
