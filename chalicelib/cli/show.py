@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.cli.paper import clock_text, coloured, console, count_text, length_text, plain, table
+from chalicelib.cli.show_recovery import show_recovered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,7 @@ def show_record(record: RunRecord, paper: Console | None = None) -> None:
     for step in record.steps:
         _show_troubles(step, paper)
     _show_notes(record, paper)
+    show_recovered(record, paper)
     _show_objectives(record, paper)
     _show_calls(record, paper)
     _show_next(record, paper)

@@ -14,6 +14,7 @@ from chalicelib.domain.types import Strict, format_duration
 
 SUBJECT_LENGTH = 100  # what SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 TROUBLES = 12  # named in a notice; the rest is counted
+SLOWEST = 8  # recoveries that a notice lists
 
 
 class NoticeKind(StrEnum):
@@ -91,6 +92,7 @@ def _summary(record: RunRecord) -> Iterator[str]:
     for name, one in (("RPO", record.objectives.rpo), ("RTO", record.objectives.rto)):
         if one.objective_s is not None or one.measured_s is not None:
             yield f"{name}: {_length(one.measured_s)}, wanted {_length(one.objective_s)}{_verdict(one)}."
+    yield from _recovered(record)
     for step in record.steps:
         if step.started_at is not None:
             counts = step.counts
@@ -101,6 +103,16 @@ def _summary(record: RunRecord) -> Iterator[str]:
         yield f"... and {len(troubles) - TROUBLES} more."
     if record.owes:
         yield f"Left behind in AWS: {', '.join(sorted(record.owes)[:5])}."
+
+
+def _recovered(record: RunRecord) -> Iterator[str]:
+    if not record.recovered:
+        return
+    yield f"Brought back: {len(record.recovered)}. The slowest:"
+    for one in record.recovered[:SLOWEST]:
+        now = f" as {one.replacement}" if one.replacement else ""
+        lost = "nothing lost" if one.rpo_s is None else f"{_length(one.rpo_s)} lost"
+        yield f"+ {one.resource}{now} in {one.zone_id or one.region}: back after {_length(one.rto_s)}, {lost}"
 
 
 def _troubles(record: RunRecord) -> Iterator[str]:

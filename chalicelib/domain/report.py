@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import Field, JsonValue
 
 from chalicelib.domain.change import Failure, Finding
+from chalicelib.domain.recovery import Measured, measured, recoveries_in, worst
 from chalicelib.domain.run import CallCount, Counts, Pause, Run, RunCause, RunState, StepRow, StepState
 from chalicelib.domain.runbook import PHASES, Runbook
 from chalicelib.domain.types import Strict
@@ -24,8 +25,9 @@ class Objective(Strict):
 class Objectives(Strict):
     """Recovery point and recovery time, wanted and reached.
 
-    `rpo` is the age of the oldest newest usable recovery point, as its checks of recovery points saw it. `rto` is
-    measured by runs that restore; a backup has none.
+    Of a run that recovered something, `rpo` is the largest time between a point that was restored and the beginning of
+    the trouble, and `rto` the longest time from there until a resource was back. Of a backup, `rpo` is the age of the
+    oldest newest usable recovery point, as its checks of recovery points saw it; it has no `rto`.
     """
 
     rpo: Objective = Objective()
@@ -52,9 +54,13 @@ class StepRecord(Strict):
 
 
 class Times(Strict):
-    """When; aware, UTC. `duration_s` is in seconds, up to now for a run that has not ended."""
+    """When; aware, UTC. `duration_s` is in seconds, up to now for a run that has not ended.
+
+    `troubled_since` is what recovery times count from: when the trouble began, if the cause tells, else `caused_at`.
+    """
 
     caused_at: datetime
+    troubled_since: datetime
     started_at: datetime
     ended_at: datetime | None = None
     duration_s: int
@@ -79,6 +85,7 @@ class RunRecord(Strict):
     times: Times
     inputs: dict[str, JsonValue]
     objectives: Objectives
+    recovered: tuple[Measured, ...] = ()
     steps: tuple[StepRecord, ...]
     calls: tuple[CallCount, ...]
     generation: int
@@ -91,6 +98,8 @@ def record_of(
     run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[str, dict[str, JsonValue]], now: datetime
 ) -> RunRecord:
     """Make the record of a run, ended or not. Steps that were not reached are told as waiting or skipped."""
+    since = run.cause.since or run.cause.occurred_at
+    recovered = measured([one for row in rows for one in recoveries_in(row.outputs)], since)
     return RunRecord(
         run_id=run.run_id,
         key=run.key,
@@ -104,12 +113,14 @@ def record_of(
         joined=run.joined,
         times=Times(
             caused_at=run.cause.occurred_at,
+            troubled_since=since,
             started_at=run.started_at,
             ended_at=run.ended_at,
             duration_s=_seconds((run.ended_at or now) - run.started_at),
         ),
         inputs=run.inputs,
-        objectives=_objectives(runbook, rows),
+        objectives=_objectives(runbook, rows, recovered),
+        recovered=recovered,
         steps=tuple(_steps(run, runbook, {row.step_id: row for row in rows})),
         calls=run.calls,
         generation=run.generation,
@@ -152,11 +163,14 @@ def _step(row: StepRow) -> StepRecord:
     )
 
 
-def _objectives(runbook: Runbook, rows: Sequence[StepRow]) -> Objectives:
-    measured = [row.outputs["worst_age_s"] for row in rows if isinstance(row.outputs.get("worst_age_s"), int | float)]
-    rpo = max((int(float(str(age))) for age in measured), default=None)
+def _objectives(runbook: Runbook, rows: Sequence[StepRow], recovered: Sequence[Measured]) -> Objectives:
+    ages = [row.outputs["worst_age_s"] for row in rows if isinstance(row.outputs.get("worst_age_s"), int | float)]
+    rpo = max((int(float(str(age))) for age in ages), default=None)
+    if recovered:
+        rpo = worst([one.rpo_s for one in recovered])
+    rto = worst([one.rto_s for one in recovered])
     wanted = runbook.objectives
-    return Objectives(rpo=_objective(wanted.rpo, rpo), rto=_objective(wanted.rto, None))
+    return Objectives(rpo=_objective(wanted.rpo, rpo), rto=_objective(wanted.rto, rto))
 
 
 def _objective(wanted: timedelta | None, measured_s: int | None) -> Objective:

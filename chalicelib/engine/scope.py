@@ -68,6 +68,7 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         timezone=next((each.timezone for each in memory.runbook.when if isinstance(each, ScheduleTrigger)), "UTC"),
         attempt=memory.run.round if phase in {"always", "on_failure"} else 1,
         summary=summary_of(memory, now),
+        troubled_since=memory.run.cause.since or memory.run.cause.occurred_at,
     )
 
 

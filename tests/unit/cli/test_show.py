@@ -12,6 +12,7 @@ from chalicelib.cli.endings import code_of
 from chalicelib.cli.progress import Progress
 from chalicelib.cli.show import show_record
 from chalicelib.domain.change import Failure, Finding
+from chalicelib.domain.recovery import Measured
 from chalicelib.domain.report import Objective, Objectives, RunRecord, StepRecord, Times
 from chalicelib.domain.run import CallCount, Counts, Run, RunCause, RunState, StepRow, StepState
 from tests.fakes import START, FakeClock
@@ -34,7 +35,9 @@ def record_of(state: RunState, *steps: StepRecord, rpo_s: int | None = 600, ende
         mode="run",
         state=state,
         cause=CAUSE,
-        times=Times(caused_at=START, started_at=START, ended_at=START if ended else None, duration_s=75),
+        times=Times(
+            caused_at=START, troubled_since=START, started_at=START, ended_at=START if ended else None, duration_s=75
+        ),
         inputs={"tier": "nightly"},
         objectives=Objectives(rpo=objective),
         steps=steps,
@@ -158,3 +161,27 @@ def test_on_a_terminal_a_table_moves_and_is_gone_at_the_end() -> None:
     assert "1m 30s" in text
     assert "a word" in text
     assert text.count("\x1b[2K") >= 3
+
+
+def test_what_was_brought_back_is_shown_beside_what_was_wanted_with_what_its_owner_must_know() -> None:
+    slow = Measured(
+        resource="i-0aa",
+        replacement="i-0bb",
+        region="us-east-1",
+        zone_id="use1-az2",
+        ready_at=START,
+        rpo_s=7200,
+        rto_s=540,
+        note="its private address is 10.0.2.9, was 10.0.1.4",
+    )
+    quick = Measured(resource="db:orders", region="us-east-1", ready_at=START, rto_s=95)
+    record = record_of(RunState.SUCCEEDED).model_copy(update={"recovered": (slow, quick)})
+    page = shown(record)
+    assert "i-0aa" in page
+    assert "use1-az2" in page
+    assert "9m" in page
+    assert "nothing" in page
+    assert "the same" in page
+    assert "note of i-0aa: its private address is 10.0.2.9, was 10.0.1.4" in page
+    many = record.model_copy(update={"recovered": (slow,) * 45})
+    assert "... and 5 more" in shown(many)

@@ -13,7 +13,7 @@ AT = datetime(2031, 1, 6, 3, 0, tzinfo=UTC)
 
 def record(**more: Any) -> RunRecord:
     cause = {"kind": "schedule", "key": "k", "occurred_at": AT, "summary": "schedule of 03:00"}
-    times = {"caused_at": AT, "started_at": AT, "ended_at": AT, "duration_s": 90}
+    times = {"caused_at": AT, "troubled_since": AT, "started_at": AT, "ended_at": AT, "duration_s": 90}
     failures = [{"resource": f"vol-{n}", "code": "x.y", "message": f"vol-{n} broke"} for n in range(20)]
     step: dict[str, Any] = {
         "id": "copies",
