@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.actions.base import Action, ActionModel, Review, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext
 from chalicelib.actions.ebs_copy_plan import (
     asked_items,
     completion_minutes,
@@ -127,9 +127,7 @@ class CopySnapshots(Action[CopySnapshotsInput]):
                 f"{change.region}: its volume was left out when the point was made. See the step before this one.",
                 resource=item.volume_id,
             )
-        own = copy_tags(change, ctx.effect_id(change.key), item.snapshot_id, item, ctx)
-        all_tags, _ = tags.merged(own, item.tags)
-        copy_id = _copy(change, item, all_tags, ctx)
+        copy_id = _copy(change, item, ctx)
         point = {"set_id": item.set_id, "set_size": item.set_size, "point": item.point}
         facts: dict[str, Any] = {
             **point,
@@ -147,6 +145,12 @@ class CopySnapshots(Action[CopySnapshotsInput]):
             else expected_at(ctx.now, change.size_gib, ctx.limits.copy_mib_s),
             facts=facts,
         )
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:
+        item = source_item(change, {})
+        if item.snapshot_id is None:
+            item = item.model_copy(update={"snapshot_id": f"<snapshot of {item.volume_id}>"})
+        return (ApiCall("ec2", "CopySnapshot", change.region, _request(change, item, ctx)),)
 
     def outputs(
         self,
@@ -175,20 +179,27 @@ def source_item(change: Change, needs: Mapping[str, Effect]) -> SnapshotItem:
     return SnapshotItem.model_validate({**item.model_dump(), **known})
 
 
-def _copy(change: Change, item: SnapshotItem, all_tags: Mapping[str, str], ctx: StepContext) -> str:
+def _request(change: Change, item: SnapshotItem, ctx: StepContext) -> dict[str, Any]:
     params: dict[str, Any] = change.params
+    snapshot_id = str(item.snapshot_id)
+    own = copy_tags(change, ctx.effect_id(change.key), snapshot_id, item, ctx)
+    all_tags, _ = tags.merged(own, item.tags)
     extra: dict[str, Any] = {"Encrypted": True, "KmsKeyId": params["kms_key"]} if params["kms_key"] else {}
     if params["minutes"]:
         extra["CompletionDurationMinutes"] = params["minutes"]
+    return {
+        "SourceRegion": params["source_region"],
+        "SourceSnapshotId": snapshot_id,
+        "Description": f"Lifeboat {ctx.runbook}: {item.volume_id}, {snapshot_id} in {params['source_region']}",
+        "TagSpecifications": tags.for_snapshot(all_tags),
+        **extra,
+    }
+
+
+def _copy(change: Change, item: SnapshotItem, ctx: StepContext) -> str:
     resource = f"{item.snapshot_id} of {item.volume_id} to {change.region}"
     with translated(resource, sends=True):
-        answer = ctx.aws.ec2(change.region, "once").copy_snapshot(
-            SourceRegion=params["source_region"],
-            SourceSnapshotId=str(item.snapshot_id),
-            Description=f"Lifeboat {ctx.runbook}: {item.volume_id}, {item.snapshot_id} in {params['source_region']}",
-            TagSpecifications=tags.for_snapshot(all_tags),
-            **extra,
-        )
+        answer = ctx.aws.ec2(change.region, "once").copy_snapshot(**_request(change, item, ctx))
     return answer["SnapshotId"]
 
 

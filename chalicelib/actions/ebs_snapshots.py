@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chalicelib.actions.base import Action, ActionModel, Review, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext
 from chalicelib.actions.ebs_points import SnapshotItem, duration_of, expected_at, own_tags
 from chalicelib.actions.ebs_review import reviewed
 from chalicelib.actions.ebs_selection import Selection, VolumeSelector, attached_to, selected
@@ -120,18 +120,14 @@ class CreateSnapshots(Action[CreateSnapshotsInput]):
         return reviewed(changes, ctx)
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
-        effect_id = ctx.effect_id(change.key)
-        items = _items(change)
-        point = {
-            "policy": change.params["policy"],
-            "set_id": effect_id,
-            "set_size": len(items),
-            "point": tags.iso(ctx.now),
-            "expires": items[0].expires,
-        }
-        own = own_tags(ctx, effect_id, point, _manifest(items))
-        made = _create_set(change, own, ctx) if change.params["how"] == "set" else _create_one(change, own, ctx)
+        items, point = _items(change), _point(change, ctx)
+        operation, params = _request(change, ctx)
+        made = _create_set(change, params, ctx) if operation == "CreateSnapshots" else _create_one(change, params, ctx)
         return _effect(change, items, made, point, ctx)
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:
+        operation, params = _request(change, ctx)
+        return (ApiCall("ec2", operation, change.region, params),)
 
     def outputs(
         self,
@@ -198,8 +194,27 @@ def _manifest(items: Sequence[SnapshotItem]) -> Manifest | None:
     return known[0].model_copy(update={"volumes": tuple(v for manifest in known for v in manifest.volumes)})
 
 
-def _create_set(change: Change, own: Mapping[str, str], ctx: StepContext) -> dict[str, str]:
+def _point(change: Change, ctx: StepContext) -> dict[str, Any]:
+    items = _items(change)
+    return {
+        "policy": change.params["policy"],
+        "set_id": ctx.effect_id(change.key),
+        "set_size": len(items),
+        "point": tags.iso(ctx.now),
+        "expires": items[0].expires,
+    }
+
+
+def _request(change: Change, ctx: StepContext) -> tuple[str, dict[str, Any]]:
+    """Return the operation that makes a point, and its parameters."""
     params: dict[str, Any] = change.params
+    own = own_tags(ctx, ctx.effect_id(change.key), _point(change, ctx), _manifest(_items(change)))
+    if params["how"] != "set":
+        item = change.yields[0]
+        volume_id, inherited = str(item["volume_id"]), item["tags"]
+        merged, _ = tags.merged({**own, tags.SOURCE_VOLUME: volume_id}, inherited)  # type: ignore[arg-type]
+        asked = {"VolumeId": volume_id, "Description": _description(change, ctx)}
+        return "CreateSnapshot", {**asked, "TagSpecifications": tags.for_snapshot(merged)}
     chosen, root = set(params["selected"]), params["root"]
     specification: InstanceSpecificationTypeDef = {
         "InstanceId": params["instance_id"],
@@ -208,27 +223,21 @@ def _create_set(change: Change, own: Mapping[str, str], ctx: StepContext) -> dic
     excluded = [one for one in params["attached"] if one not in chosen and one != root]
     if excluded:
         specification["ExcludeDataVolumeIds"] = excluded
-    extra: dict[str, Any] = {"CopyTagsFromSource": "volume"} if params["inherit"] else {}
+    extra = {"CopyTagsFromSource": "volume"} if params["inherit"] else {}
+    whole: dict[str, Any] = {"InstanceSpecification": specification, "Description": _description(change, ctx)}
+    return "CreateSnapshots", {**whole, "TagSpecifications": tags.for_snapshot(own), **extra}
+
+
+def _create_set(change: Change, params: dict[str, Any], ctx: StepContext) -> dict[str, str]:
     with translated(f"{change.key} in {change.region}", sends=True):
-        answer = ctx.aws.ec2(change.region, "once").create_snapshots(
-            InstanceSpecification=specification,
-            Description=_description(change, ctx),
-            TagSpecifications=tags.for_snapshot(own),
-            **extra,
-        )
+        answer = ctx.aws.ec2(change.region, "once").create_snapshots(**params)
     return {made["VolumeId"]: made["SnapshotId"] for made in answer["Snapshots"]}
 
 
-def _create_one(change: Change, own: Mapping[str, str], ctx: StepContext) -> dict[str, str]:
-    item = change.yields[0]
-    volume_id = str(item["volume_id"])
-    inherited: Any = item["tags"]
-    merged, _ = tags.merged({**own, tags.SOURCE_VOLUME: volume_id}, inherited)
-    with translated(f"{volume_id} in {change.region}", sends=True):
-        answer = ctx.aws.ec2(change.region, "once").create_snapshot(
-            VolumeId=volume_id, Description=_description(change, ctx), TagSpecifications=tags.for_snapshot(merged)
-        )
-    return {volume_id: answer["SnapshotId"]}
+def _create_one(change: Change, params: dict[str, Any], ctx: StepContext) -> dict[str, str]:
+    with translated(f"{params['VolumeId']} in {change.region}", sends=True):
+        answer = ctx.aws.ec2(change.region, "once").create_snapshot(**params)
+    return {params["VolumeId"]: answer["SnapshotId"]}
 
 
 def _description(change: Change, ctx: StepContext) -> str:

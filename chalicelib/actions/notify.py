@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.actions.base import Action, ActionModel, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, StepContext
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Plan
 from chalicelib.errors import ActionError, InputError
@@ -100,21 +100,13 @@ class Send(Action[SendInput]):
         return {}
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
-        effect_id = ctx.effect_id(change.key)
-        topic = str(change.params["topic"])
-        extra: dict[str, Any] = {}
-        if topic.endswith(".fifo"):
-            extra = {"MessageGroupId": ctx.run_id, "MessageDeduplicationId": effect_id}
-        with translated(f"topic {topic}", service="sns", sends=True):
-            answer = ctx.aws.sns(change.region, "once").publish(
-                TopicArn=topic,
-                Subject=str(change.params["subject"]),
-                Message=str(change.params["message"]),
-                MessageAttributes={"lifeboat_effect": _text(effect_id), "lifeboat_run": _text(ctx.run_id)},
-                **extra,
-            )
+        with translated(f"topic {change.params['topic']}", service="sns", sends=True):
+            answer = ctx.aws.sns(change.region, "once").publish(**_request(change, ctx))
         message_id = answer["MessageId"]
         return Effect(state=EffectState.DONE, id=message_id, at=ctx.now, facts={"message_id": message_id})
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:
+        return (ApiCall("sns", "Publish", change.region, _request(change, ctx)),)
 
     def outputs(
         self,
@@ -132,6 +124,18 @@ def headline(line: str) -> str:
     """Return a line as SNS takes subjects: printable ASCII, at most 100 characters."""
     plain = "".join(sign if " " <= sign <= "~" else "?" for sign in " ".join(line.split()))
     return plain[:SUBJECT_LENGTH] or "Lifeboat"
+
+
+def _request(change: Change, ctx: StepContext) -> dict[str, Any]:
+    topic, effect_id = str(change.params["topic"]), ctx.effect_id(change.key)
+    extra = {"MessageGroupId": ctx.run_id, "MessageDeduplicationId": effect_id} if topic.endswith(".fifo") else {}
+    return {
+        "TopicArn": topic,
+        "Subject": str(change.params["subject"]),
+        "Message": str(change.params["message"]),
+        "MessageAttributes": {"lifeboat_effect": _text(effect_id), "lifeboat_run": _text(ctx.run_id)},
+        **extra,
+    }
 
 
 def _text(value: str) -> MessageAttributeValueTypeDef:

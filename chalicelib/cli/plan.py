@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from chalicelib.domain.runbook import Runbook
     from chalicelib.engine.preview import Preview
 
+AsCommands = Annotated[
+    bool, typer.Option("--as-commands", help="Print the AWS CLI commands, in order, for doing it by hand.")
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The runbook.", show_default=False)]
 
 
@@ -31,6 +34,7 @@ def plan(
     inputs: Inputs = None,
     region: RegionOption = None,
     runbooks: Runbooks = None,
+    as_commands: AsCommands = False,
     as_json: Json = False,
 ) -> None:
     """Print every change that a runbook would make now, with reasons and the forecast. Changes nothing."""
@@ -39,8 +43,12 @@ def plan(
     given = inputs_of(inputs)
     place = place_of(local=local, sandbox=sandbox, region=region, runbooks=runbooks)
     with world(replace(place, needs_ledger=False)) as services:
-        found = planned(services, services.catalog.load(name), given)
-    if as_json:
+        found = planned(services, services.catalog.load(name), given, by_hand=as_commands)
+    if as_commands and not as_json:
+        from chalicelib.cli.by_hand import commands
+
+        typer.echo("\n".join(commands(found)))
+    elif as_json:
         endings.document(found.model_dump(mode="json"))
     else:
         from chalicelib.cli.show_plan import show_preview
@@ -49,7 +57,7 @@ def plan(
     raise typer.Exit(code_of(found))
 
 
-def planned(services: Services, runbook: Runbook, given: Mapping[str, Any]) -> Preview:
+def planned(services: Services, runbook: Runbook, given: Mapping[str, Any], *, by_hand: bool = False) -> Preview:
     """Return what a runbook would do now.
 
     Raises:
@@ -60,7 +68,7 @@ def planned(services: Services, runbook: Runbook, given: Mapping[str, Any]) -> P
 
     inputs, now = check_inputs(runbook, given), services.clock.now()
     services.aws.calls.take()
-    steps = preview(runbook, inputs, services.aws, services.actions, services.settings, now)
+    steps = preview(runbook, inputs, services.aws, services.actions, services.settings, now, by_hand=by_hand)
     return summed(runbook, inputs, services.settings.region, steps, now, services.aws.calls.take())
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from chalicelib.actions.base import Action, Check
+from chalicelib.actions.base import Action, Check, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, Failure, Forecast
 from chalicelib.domain.run import CallCount, Run, RunCause, RunState, StepRow, StepState, run_id_for
@@ -30,6 +30,16 @@ Status = Literal["planned", "checked_later", "skipped", "unknown", "refused", "f
 UNRESOLVED = "reference.unresolved"
 
 
+class HandCall(Strict):
+    """One AWS call that a person would make: `params` as boto3 takes them, `<...>` in them is not known yet."""
+
+    change: str
+    service: str
+    operation: str
+    region: str
+    params: dict[str, JsonValue]
+
+
 class StepPreview(Strict):
     """What one step would do.
 
@@ -40,6 +50,7 @@ class StepPreview(Strict):
         code: Of a step that is refused or failed: the stable error code.
         message: Why, for every status but `planned`.
         wrong_input: True when what was asked for makes no sense, rather than AWS refusing to tell.
+        by_hand: The calls that make its changes, in order, when they were asked for.
     """
 
     id: str
@@ -54,6 +65,7 @@ class StepPreview(Strict):
     code: str = ""
     message: str = ""
     wrong_input: bool = False
+    by_hand: tuple[HandCall, ...] = ()
 
 
 class Preview(Strict):
@@ -81,7 +93,14 @@ class Preview(Strict):
 
 
 def preview(
-    runbook: Runbook, inputs: Mapping[str, Any], aws: Aws, actions: Actions, settings: Settings, now: datetime
+    runbook: Runbook,
+    inputs: Mapping[str, Any],
+    aws: Aws,
+    actions: Actions,
+    settings: Settings,
+    now: datetime,
+    *,
+    by_hand: bool = False,
 ) -> list[StepPreview]:
     """Plan every step of a runbook without changing anything.
 
@@ -94,8 +113,9 @@ def preview(
         actions: What steps can do.
         settings: Region and limits.
         now: The time (UTC) that the run would start at.
+        by_hand: Whether to say which calls a person would make instead.
     """
-    planner = _Planner(_memory(runbook, inputs, settings, now), aws.reading(), actions, settings, now)
+    planner = _Planner(_memory(runbook, inputs, settings, now), aws.reading(), actions, settings, now, by_hand)
     found: list[StepPreview] = []
     group = 0
     for phase in PHASES:
@@ -159,6 +179,7 @@ class _Planner:
     actions: Actions
     settings: Settings
     now: datetime
+    by_hand: bool = False
     lost: set[str] = field(default_factory=set)  # steps that cannot be planned
 
     def step(self, phase: str, step: Step, group: int) -> StepPreview:
@@ -198,6 +219,7 @@ class _Planner:
             "failures": plan.failures,
             "notes": plan.notes,
             "forecast": plan.forecast,
+            "by_hand": _hand_calls(action, plan.changes, ctx) if self.by_hand else (),
         }
 
     def _remember(self, phase: str, step: Step, state: StepState, outputs: Mapping[str, Any]) -> None:
@@ -221,3 +243,11 @@ class _Planner:
             self.lost.add(step_id)
             return f"needs what step '{source}' makes, which cannot be planned"
         return f"cannot be told before the run: ${{{{ {reference} }}}} is not known yet"
+
+
+def _hand_calls(action: Action[Any], changes: Sequence[Change], ctx: StepContext) -> tuple[HandCall, ...]:
+    calls = [(change.key, call) for change in changes for call in action.calls_for(change, ctx)]
+    return tuple(
+        HandCall(change=key, service=c.service, operation=c.operation, region=c.region, params=dict(c.params))
+        for key, c in calls
+    )
