@@ -27,6 +27,7 @@ COUNTED = {
     "runbook ignored": ("RunbookIgnored", ("runbook",)),
     "run restarted": ("RunRestarted", ()),
     "runs left to people": ("RunsLeftToPeople", ()),
+    "notice given up": ("NoticesGivenUp", ("channel",)),
 }
 # What is measured: the metric's name and unit, the field that is its value, and those that become its dimensions.
 MEASURED = {
@@ -39,7 +40,15 @@ MEASURED = {
 }
 # What a person should look at some time.
 WARNINGS = frozenset(
-    {"event ignored", "runbook ignored", "restart failed", "runs left to people", "could not look", "could not tell"}
+    {
+        "event ignored",
+        "runbook ignored",
+        "restart failed",
+        "runs left to people",
+        "could not look",
+        "could not tell",
+        "notice given up",
+    }
 )
 
 logger = Logger(service=SERVICE)

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from chalicelib.domain.report import Objective, RunRecord
+from chalicelib.domain.report import Objective, RunRecord, StepRecord
+from chalicelib.domain.run import BAD_STATES, RunState, StepState
 from chalicelib.domain.types import Strict, format_duration
 
 SUBJECT_LENGTH = 100  # what SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -28,6 +29,23 @@ class NoticeKind(StrEnum):
     WAITING = "waiting"
     BREACH = "breach"
     CLEARED = "cleared"
+
+
+REFUSALS = ("guard.", "run.leased")  # codes of what Lifeboat was asked to do and did not let itself do
+
+
+class Telling(Strict):
+    """What became of telling one notice through one channel.
+
+    Attributes:
+        since: When it was tried first.
+        tried_at: When it was tried last.
+        settled: True when it was taken, or given up.
+    """
+
+    since: datetime
+    tried_at: datetime
+    settled: bool = False
 
 
 class Notice(Strict):
@@ -57,6 +75,29 @@ def headline(text: str) -> str:
     return plain[:SUBJECT_LENGTH]
 
 
+def notice_id(run_id: str, kind: NoticeKind, name: str) -> str:
+    """Name what is told of a run; see `of_run`."""
+    return f"{run_id}.{kind.value}.{name}"
+
+
+def end_kind(record: RunRecord) -> NoticeKind:
+    """Return what the end of a run is told as.
+
+    Refused is a run of whose steps those that failed were not allowed by the guard or a lease, so nothing is broken in
+    AWS: a runbook is to be changed, or another run waited for. That checks then find nothing does not make it failed.
+    """
+    if record.state is RunState.FAILED:
+        bad = [step for step in record.steps if step.phase == "steps" and step.state in BAD_STATES]
+        return NoticeKind.REFUSED if bad and all(_refused(step) for step in bad) else NoticeKind.FAILED
+    return NoticeKind(record.state.value)
+
+
+def _refused(step: StepRecord) -> bool:
+    if step.code == "step.failures" and step.state is StepState.FAILED:
+        return all(failure.code.startswith(REFUSALS) for failure in step.failures)
+    return step.code.startswith(REFUSALS)
+
+
 def of_run(record: RunRecord, kind: NoticeKind, name: str, at: datetime, why: str = "") -> Notice:
     """Return what is told of a run.
 
@@ -74,7 +115,7 @@ def of_run(record: RunRecord, kind: NoticeKind, name: str, at: datetime, why: st
     lines.append(f"More: lifeboat runs show {record.run_id}")
     return Notice(
         kind=kind,
-        id=f"{record.run_id}.{kind.value}.{name}",
+        id=notice_id(record.run_id, kind, name),
         at=at,
         region=record.region,
         subject=headline(f"Lifeboat: {record.runbook} {kind.value} in {record.region}"),

@@ -123,11 +123,11 @@ class Engine:
                 row = self._steps.work(memory, phase, step, until)
                 if self.clock.now() >= until + timedelta(seconds=self.settings.pace.send_window_s):
                     ensure_held(self.ledger, memory)
+                if row.settled:
+                    self._measure(memory, row)  # before it is recorded: killed in between, it is measured twice
                 if row != before and (row.planned_at or row.settled):
                     self.ledger.save_step(memory.run.run_id, row)
                 moved |= before is None or before.state is not row.state
-                if row.settled:
-                    self._measure(memory, row)
                 self.journal.progress(memory.run, list(memory.rows.values()))
             if not moved or self.clock.now() >= until:
                 return False
@@ -206,9 +206,10 @@ class Engine:
         if state is RunState.SUCCEEDED:
             self.ledger.note_success(run.runbook, run.cause.occurred_at)
         self.teller.will_end(ended)
-        memory.run = self.ledger.finish(ended)
         owed = len(self.ledger.owed(run.run_id))
+        # Before it is recorded: killed in between, it is counted twice, and no failure goes uncounted.
         self.journal.note("run ended", run_id=run.run_id, runbook=run.runbook, outcome=state.value, left_behind=owed)
+        memory.run = self.ledger.finish(ended)
         self.teller.ended(memory.run, self.clock.now())
         self.journal.progress(memory.run, list(rows.values()))
         return Tick(0, ended=True, state=state.value, generation=run.generation)

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 from chalicelib.domain.event import AlarmEvent, OtherEvent, ScheduleEvent, parse
 from chalicelib.domain.matching import Match, matches, too_old
-from chalicelib.domain.run import RunCause
+from chalicelib.domain.run import RunCause, RunState
 from chalicelib.domain.runbook import Runbook
 from chalicelib.domain.template import check_inputs
+from chalicelib.engine.starter import Refusal
 from chalicelib.engine.sweeper import Sweeps, sweep
 from chalicelib.engine.watchdog import watch
-from chalicelib.errors import ActionError, InputError, LifeboatError, RefusedError, StoreError
+from chalicelib.errors import ActionError, InputError, LifeboatError, StoreError
 
 AnyEvent = ScheduleEvent | AlarmEvent | OtherEvent
 SWEEP = {"lifeboat": "sweep"}  # what the sweeper's schedule sends
@@ -80,8 +81,6 @@ def on_event(raw: Any, services: TakesIn) -> dict[str, Any]:
     for match in matches(event, _valid_runbooks(services)):
         try:
             runs.append(_take_in(event, match, services))
-        except (InputError, RefusedError) as error:
-            runs.append({"runbook": match.runbook.name, "outcome": "refused", "code": error.code, "why": error.message})
         except (ActionError, StoreError) as error:
             failed = failed or error
             runs.append({"runbook": match.runbook.name, "outcome": "failed", "code": error.code, "why": error.message})
@@ -109,17 +108,27 @@ def _take_in(event: AnyEvent, match: Match, services: TakesIn) -> dict[str, Any]
         summary=match.reason,
         trigger=match.trigger_index,
     )
-    late = too_old(event, match.trigger, services.engine.clock.now())
-    started = services.starter.start(runbook, cause, check_inputs(runbook, {}), too_old=late)
+    now, teller = services.engine.clock.now(), services.engine.teller
+    inputs, refused = _inputs(runbook)
+    late = too_old(event, match.trigger, now)
+    refused = Refusal(code="cause.too_old", why=late) if late else refused
+    started = services.starter.start(runbook, cause, inputs, refused=refused, before_refusal=teller.will_end)
     run = started.run
-    if started.how == "refused":
-        services.engine.teller.will_end(run)
-        services.engine.teller.ended(run, services.engine.clock.now())
+    if run.state is RunState.REFUSED:  # also one that was recorded before, and perhaps not told
+        teller.ended(run, now)
     mine = services.engine.launcher.holder(run.run_id, run.generation)
     if started.how in {"new", "existing"} and not run.ended and run.holder == mine:
         services.engine.launcher.start(run.run_id, run.generation)  # a run is started when its execution exists
     told = {"runbook": runbook.name, "outcome": started.how, "run_id": run.run_id}
     return {**told, "code": run.code, "why": run.message} if started.how == "refused" else told
+
+
+def _inputs(runbook: Runbook) -> tuple[dict[str, Any], Refusal | None]:
+    """Return the inputs' defaults; or why there are none, which no repetition mends."""
+    try:
+        return check_inputs(runbook, {}), None
+    except InputError as error:
+        return {}, Refusal(error.code, error.message)
 
 
 def _shown(details: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.domain.change import Change, Effect
-from chalicelib.domain.notice import Notice
+from chalicelib.domain.notice import Notice, Telling
 from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
 from chalicelib.domain.watch import Breach
 
@@ -41,12 +41,12 @@ class Notices(Protocol):
     """Who tells people and machines."""
 
     @property
-    def wanted(self) -> bool:
-        """Whether anybody is to be told."""
+    def channels(self) -> Sequence[str]:
+        """The ways in which somebody is to be told; none = nobody is."""
         ...
 
-    def tell(self, notice: Notice) -> None:
-        """Tell one thing; ActionError when somebody could not be told, and it is to be told again."""
+    def tell(self, notice: Notice, channel: str) -> None:
+        """Tell one thing one way; ActionError when it was not taken."""
         ...
 
 
@@ -86,7 +86,7 @@ class Ledger(Protocol):
     """
 
     def create(self, run: Run, runbook: Mapping[str, Any]) -> Run:
-        """Store a new run with its compiled runbook, or return the one that exists under its id."""
+        """Store a new run with its runbook and return `run` itself, or else the one that exists under its id."""
         ...
 
     def load(self, run_id: str) -> Run | None:
@@ -206,12 +206,12 @@ class Ledger(Protocol):
         """Note that it was told."""
         ...
 
-    def was_told(self, name: str) -> bool:
-        """Return True when something that happens once was told."""
+    def tellings(self, notice_id: str) -> dict[str, Telling]:
+        """Return what became of telling one notice, by channel."""
         ...
 
-    def note_told(self, name: str, forget_at: datetime) -> None:
-        """Note that it was told, until a time when it can no longer come again."""
+    def note_telling(self, notice_id: str, channel: str, telling: Telling, forget_at: datetime) -> None:
+        """Note what became of telling it, until a time when it can no longer come again."""
         ...
 
     def untold(self, limit: int) -> list[str]:

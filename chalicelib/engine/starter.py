@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.domain.run import Run, RunCause, RunState, run_id_for
 from chalicelib.domain.runbook import Runbook
@@ -30,6 +30,13 @@ class Started:
     how: str
 
 
+class Refusal(NamedTuple):
+    """Why a cause is not acted upon: an error code and its words."""
+
+    code: str
+    why: str
+
+
 class Starter:
     """Starts runs."""
 
@@ -37,39 +44,52 @@ class Starter:
         self.ledger, self.clock, self.settings, self.launcher = ledger, clock, settings, launcher
 
     def start(
-        self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], *, too_old: str | None = None
+        self,
+        runbook: Runbook,
+        cause: RunCause,
+        inputs: Mapping[str, Any],
+        *,
+        refused: Refusal | None = None,
+        before_refusal: Callable[[Run], None] = lambda _: None,
     ) -> Started:
         """Make sure that the cause has its run, without driving it.
 
         A cause by hand always has a run of its own, named by the caller's key. A trigger's cause joins the runbook's
-        active run, or the one that ended less than the cooldown ago. A cause that is too old is recorded as refused.
+        active run, or the one that ended less than the cooldown ago. A cause that must not be acted upon is recorded as
+        a refused run. The same trigger's cause is the same run also when a deployment has changed the inputs' defaults.
 
         Args:
             runbook: The compiled runbook; stored with the run.
             cause: Why.
             inputs: Checked inputs, JSON-safe.
-            too_old: Why the cause is too old to act upon, if it is.
+            refused: Why the cause is not acted upon, if it is not.
+            before_refusal: Called before a refused run is recorded.
 
         Raises:
             RefusedError: the key was used before with other inputs (`run.key_reused`).
             StoreError: the ledger cannot be reached; nothing was started, or the same call finds it.
         """
-        run = self._new(runbook, cause, inputs, too_old)
+        run = self._new(runbook, cause, inputs, refused)
         existing = self.ledger.load(run.run_id)
         if existing:
             return Started(_same(existing, run), "existing")
-        if too_old:
+        if refused:
+            before_refusal(run)
             return Started(self.ledger.create(run, _compiled(runbook)), "refused")
-        if cause.kind != BY_HAND:
-            cooldown = runbook.guard.cooldown.total_seconds() if runbook.guard.cooldown else 0
-            active = self.ledger.claim_activity(run, int(cooldown), self.clock.now())
-            if active != run.run_id:
-                self.ledger.join(active, cause)
-                other = self.ledger.load(active)
-                if other:
-                    return Started(other, "joined")
+        other = self._joined(run, runbook) if cause.kind != BY_HAND else None
+        if other:
+            return Started(other, "joined")
         made = self.ledger.create(run, _compiled(runbook))
-        return Started(_same(made, run), "new" if made == run else "existing")
+        return Started(_same(made, run), "new" if made is run else "existing")
+
+    def _joined(self, run: Run, runbook: Runbook) -> Run | None:
+        """Return the active run, now joined by this run's cause; None when this run is the active one."""
+        cooldown = runbook.guard.cooldown.total_seconds() if runbook.guard.cooldown else 0
+        active = self.ledger.claim_activity(run, int(cooldown), self.clock.now())
+        if active == run.run_id:
+            return None
+        self.ledger.join(active, run.cause)
+        return self.ledger.load(active)
 
     def take_over(self, run: Run, *, holder: str, fence: bool = True) -> Run:
         """Hold a running run, or reopen a stopped one, in a new generation.
@@ -84,7 +104,7 @@ class Starter:
             return self.ledger.take(run, holder=holder, beat_until=beat, fence_until=until)
         return self.ledger.reopen(run, holder=holder, beat_until=beat, fence_until=until)
 
-    def _new(self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], too_old: str | None) -> Run:
+    def _new(self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], refused: Refusal | None) -> Run:
         now = self.clock.now()
         run_id = run_id_for(self.settings.region, runbook.name, "run", cause.key)
         return Run(
@@ -92,15 +112,15 @@ class Starter:
             key=cause.key,
             runbook=runbook.name,
             region=self.settings.region,
-            state=RunState.REFUSED if too_old else RunState.RUNNING,
+            state=RunState.REFUSED if refused else RunState.RUNNING,
             cause=cause,
             inputs=dict(inputs),
             started_at=now,
-            ended_at=now if too_old else None,
-            holder="" if too_old else self.launcher.holder(run_id, 1),
-            beat_until=None if too_old else now + timedelta(seconds=self.settings.pace.grace_s),
-            code="cause.too_old" if too_old else "",
-            message=too_old or "",
+            ended_at=now if refused else None,
+            holder="" if refused else self.launcher.holder(run_id, 1),
+            beat_until=None if refused else now + timedelta(seconds=self.settings.pace.grace_s),
+            code=refused.code if refused else "",
+            message=refused.why if refused else "",
         )
 
 
@@ -110,7 +130,8 @@ def _compiled(runbook: Runbook) -> dict[str, Any]:
 
 
 def _same(existing: Run, wanted: Run) -> Run:
-    if existing.inputs != wanted.inputs:
+    """Return the run that exists; a key that a person chose must not mean two things."""
+    if wanted.cause.kind == BY_HAND and existing.inputs != wanted.inputs:
         differing = sorted(
             name for name in {*existing.inputs, *wanted.inputs} if existing.inputs.get(name) != wanted.inputs.get(name)
         )

@@ -32,7 +32,7 @@ class DynamoLedger(Claims, Pauses, Watch):
     keep_days = 400
 
     def create(self, run: Run, runbook: Mapping[str, Any]) -> Run:
-        """Store a new run with its compiled runbook, or return the one that exists under its id."""
+        """Store a new run with its runbook and return `run` itself, or else the one that exists under its id."""
         pk = rows.run_key(run.run_id)
         try:
             self.table.put({"pk": pk, "sk": "BOOK", "body": json.dumps(runbook)}, unless_exists=True)

@@ -34,28 +34,22 @@ class Notices:
         self.aws, self.region, self.topic, self.bus = aws, region, topic, bus
 
     @property
-    def wanted(self) -> bool:
-        """Whether anybody is to be told."""
-        return bool(self.topic or self.bus)
+    def channels(self) -> tuple[str, ...]:
+        """The ways in which the deployment wants to be told: `sns`, `bus`."""
+        return tuple(name for name, there in (("sns", self.topic), ("bus", self.bus)) if there)
 
-    def tell(self, notice: Notice) -> None:
-        """Send a notice everywhere. Told again, it goes everywhere again, with the same id.
+    def tell(self, notice: Notice, channel: str) -> None:
+        """Send a notice through one channel. Told again, it goes out again, with the same id.
 
         Raises:
-            ActionError: somebody could not be told; nothing is lost by telling again.
+            ActionError: it was not taken, or there was no answer.
         """
-        failed: ActionError | None = None
-        for told in (self._publish, self._put) if self.wanted else ():
-            try:
-                told(notice)
-            except ActionError as error:
-                failed = failed or error
-        if failed:
-            raise failed
+        if channel == "sns":
+            self._publish(notice)
+        else:
+            self._put(notice)
 
     def _publish(self, notice: Notice) -> None:
-        if not self.topic:
-            return
         region = self.topic.split(":")[ARN_REGION] if self.topic.startswith("arn:") else self.region
         fifo = {"MessageGroupId": notice.runbook or "lifeboat", "MessageDeduplicationId": notice.id[-128:]}
         text = "\n".join(notice.lines).encode()[:MESSAGE_BYTES].decode(errors="ignore")
@@ -72,8 +66,6 @@ class Notices:
             )
 
     def _put(self, notice: Notice) -> None:
-        if not self.bus:
-            return
         detail: dict[str, Any] = notice.model_dump(mode="json")
         if len(json.dumps(detail).encode()) > MESSAGE_BYTES:
             detail["facts"] = {"run_id": notice.run_id, "cut": True}

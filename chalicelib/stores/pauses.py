@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import islice
 
+from chalicelib.domain.notice import Telling
 from chalicelib.domain.run import Pause
 from chalicelib.stores import rows
 from chalicelib.stores.table import ConditionError, Table
 
 ALL = "ALL"  # the sort key of the pause of all runbooks; sorts before those of single ones
 ONE = "RUNBOOK#"
+CHANNEL = "c:"
 
 
 class Pauses:
@@ -55,13 +57,16 @@ class Pauses:
         """Return runs whose end is to be told."""
         return [row["sk"] for row in islice(self.table.query(self._untold), limit)]
 
-    def was_told(self, name: str) -> bool:
-        """Return True when something that happens once was told."""
-        return self.table.get(self._told, name) is not None
+    def tellings(self, notice_id: str) -> dict[str, Telling]:
+        """Return what became of telling one notice, by channel."""
+        row = self.table.get(self._told, notice_id) or {}
+        found = {name.removeprefix(CHANNEL): text for name, text in row.items() if name.startswith(CHANNEL)}
+        return {channel: Telling.model_validate_json(text) for channel, text in found.items()}
 
-    def note_told(self, name: str, forget_at: datetime) -> None:
-        """Note that it was told, until a time when it can no longer come again."""
-        self.table.put({"pk": self._told, "sk": name, "expires_at": rows.epoch(forget_at)})
+    def note_telling(self, notice_id: str, channel: str, telling: Telling, forget_at: datetime) -> None:
+        """Note what became of telling it, until a time when it can no longer come again."""
+        values = {f"{CHANNEL}{channel}": telling.model_dump_json(), "expires_at": rows.epoch(forget_at)}
+        self.table.update(self._told, notice_id, values)
 
     @property
     def _told(self) -> str:

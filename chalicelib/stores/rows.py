@@ -17,7 +17,7 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 | LEASE#<kind>#<resource> | LEASE | who has it |
 | RUNBOOK#<region>#<name> | ACTIVE | its active or last triggered run |
 | WATCH#<region> | SUCCESS#, FIRST#<runbook>, BREACH#<name>, BEAT | what the watchdog knows |
-| TOLD#<region> | what | that something that happens once was told |
+| TOLD#<region> | a notice's id | what became of telling it, by channel |
 | UNTOLD#<region> | <run> | that the end of a run is still to be told |
 | PAUSE#<region> | ALL, or RUNBOOK#<name> | that runs wait before their next effect |
 """

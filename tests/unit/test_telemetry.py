@@ -10,7 +10,7 @@ import pytest
 from chalicelib.telemetry import COUNTED, MEASURED, NAMESPACE, LambdaJournal
 
 FIELDS: dict[str, Any] = {"run_id": "r-1", "runbook": "toy", "action": "toy.make_things", "step": "things"}
-FIELDS |= {"outcome": "failed", "policy": "nightly"}
+FIELDS |= {"outcome": "failed", "policy": "nightly", "channel": "sns"}
 FIELDS |= {"duration_s": 9, "age_s": 60, "lag_s": 5, "left_behind": 1, "breaches": 2}
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.domain.notice import NoticeKind, headline, of_run
+import pytest
+
+from chalicelib.domain.notice import NoticeKind, end_kind, headline, of_run
 from chalicelib.domain.report import RunRecord
 
 AT = datetime(2031, 1, 6, 3, 0, tzinfo=UTC)
@@ -54,3 +56,32 @@ def test_a_start_is_short_and_a_headline_fits_sns() -> None:
     told = of_run(record(), NoticeKind.STARTED, "1", AT)
     assert len(told.lines) == 2
     assert headline("ü\n" * 200) == "? " * 50
+
+
+def step(state: str, code: str, phase: str = "steps", **more: Any) -> dict[str, Any]:
+    return {"id": f"{phase}-{code}", "phase": phase, "uses": "x.y", "state": state, "code": code, **more}
+
+
+def failure(code: str) -> dict[str, str]:
+    return {"resource": "vol-1", "code": code, "message": "no"}
+
+
+LEASED = step("failed", "step.failures", failures=[failure("run.leased")])
+MIXED = step("failed", "step.failures", failures=[failure("run.leased"), failure("action.denied")])
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        ([step("failed", "guard.max_targets")], "refused"),
+        ([step("succeeded", ""), step("failed", "guard.region"), step("failed", "check.failed", "verify")], "refused"),
+        ([LEASED], "refused"),
+        ([MIXED], "failed"),
+        ([{**LEASED, "state": "partial"}], "failed"),
+        ([step("failed", "guard.region"), step("failed", "action.denied")], "failed"),
+        ([step("failed", "check.failed", "verify")], "failed"),
+    ],
+)
+def test_refused_is_what_was_not_allowed_and_failed_what_was_tried(steps: list[Any], kind: str) -> None:
+    assert end_kind(record(steps=steps)) == kind
+    assert end_kind(record(steps=steps, state="stopped")) == "stopped"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from chalicelib.domain.run import RunState
+from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.intake import on_event, on_schedule
 from chalicelib.errors import ActionError
 from tests.fakes import START, toy_runbook
@@ -152,13 +155,38 @@ def test_a_runbook_with_required_inputs_cannot_be_triggered_and_it_says_which(of
     assert office.executions() == []
 
 
-def test_the_same_cause_after_a_changed_default_is_refused_and_the_first_run_stands(office: Office) -> None:
+def test_the_same_cause_after_a_deployment_that_changed_a_default_is_the_first_run(office: Office) -> None:
     office.keep("restore", when=[ALARM], inputs={"zone": {"type": "string", "default": "a"}})
     office.take_in(alarm())
     office.keep("restore", when=[ALARM], inputs={"zone": {"type": "string", "default": "b"}})
     said = office.take_in(alarm())["runs"][0]
-    assert (said["outcome"], said["code"]) == ("refused", "run.key_reused")
-    assert "zone" in said["why"]
+    assert said["outcome"] == "existing"
+    run = office.lab.services.ledger.load(said["run_id"])
+    assert run is not None
+    assert run.inputs == {"zone": "a"}
+
+
+class Loose:
+    """A catalog that lets a runbook pass which needs an input that no trigger gives."""
+
+    @staticmethod
+    def names() -> list[str]:
+        return ["restore"]
+
+    @staticmethod
+    def load(name: str) -> Runbook:
+        return Runbook.model_validate(toy_runbook(name=name, when=[ALARM], inputs={"zone": {"type": "string"}}))
+
+
+def test_inputs_that_do_not_fit_are_a_refused_run_that_says_which(office: Office) -> None:
+    services = replace(office.lab.services, catalog=Loose())  # type: ignore[arg-type]
+    said = [on_event(alarm(), services)["runs"][0] for _ in range(2)]
+    assert [one["outcome"] for one in said] == ["refused", "existing"]
+    run = services.ledger.load(said[0]["run_id"])
+    assert run is not None
+    assert (run.state, run.code) == (RunState.REFUSED, "input.invalid")
+    assert "zone" in run.message
+    assert office.executions() == []
 
 
 def test_an_event_that_no_runbook_is_for_starts_nothing(office: Office) -> None:

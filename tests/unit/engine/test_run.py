@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -187,3 +188,37 @@ def test_a_run_hands_over_as_often_as_it_must_and_makes_nothing_twice(ticks: int
         assert run.state is RunState.SUCCEEDED
         assert run.generation > 1
         assert len(bench.world.applied) == 6
+
+
+class Heard:
+    """A journal that remembers sentences."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def note(self, sentence: str, **_: Any) -> None:
+        self.sentences.append(sentence)
+
+    def progress(self, run: Any, steps: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("killed_in", "sentence"), [("finish", "run ended"), ("save_step", "step ended")])
+def test_what_is_counted_of_an_end_is_counted_also_when_killed_right_after_it(
+    bench: Bench, killed_in: str, sentence: str
+) -> None:
+    services, heard = bench.services, Heard()
+    services.engine.journal = heard
+    ledger: Any = services.engine.ledger
+    really = getattr(ledger, killed_in)
+
+    def dies(*given: Any) -> None:
+        ended = killed_in == "finish" or given[1].settled
+        really(*given)
+        if ended:
+            raise KeyboardInterrupt
+
+    setattr(ledger, killed_in, dies)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert sentence in heard.sentences

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.run import RunCause, RunState
 from chalicelib.domain.runbook import Runbook
-from chalicelib.engine.starter import Started
+from chalicelib.engine.starter import Refusal, Started
 from chalicelib.errors import RefusedError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench
@@ -19,7 +19,9 @@ COOL: dict[str, Any] = {"guard": {"regions": ["us-east-1"], "cooldown": "30m"}}
 def fire(bench: Bench, key: str, kind: str = "alarm", too_old: str | None = None, **book: Any) -> Started:
     runbook = Runbook.model_validate(toy_runbook(**book))
     cause = RunCause(kind=kind, key=key, occurred_at=bench.clock.now(), summary=f"{kind} {key}")
-    return bench.services.starter.start(runbook, cause, {}, too_old=too_old)
+    return bench.services.starter.start(
+        runbook, cause, {}, refused=Refusal("cause.too_old", too_old) if too_old else None
+    )
 
 
 def test_the_same_cause_delivered_twice_is_one_run(bench: Bench) -> None:
@@ -27,6 +29,22 @@ def test_the_same_cause_delivered_twice_is_one_run(bench: Bench) -> None:
     assert (first.how, second.how) == ("new", "existing")
     assert first.run.run_id == second.run.run_id
     assert second.run.joined == ()
+
+
+def test_of_two_that_start_the_same_at_the_same_moment_one_is_new(bench: Bench) -> None:
+    """The second looked before the first had written, and its run is equal to the first one's in every field."""
+    first = fire(bench, "k1", kind="manual")
+    ledger: Any = bench.services.ledger
+    really, seen = ledger.load, []
+
+    def blind_at_first(run_id: str) -> Any:
+        seen.append(run_id)
+        return None if len(seen) == 1 else really(run_id)
+
+    ledger.load = blind_at_first
+    second = fire(bench, "k1", kind="manual")
+    assert (first.how, second.how) == ("new", "existing")
+    assert second.run == first.run
 
 
 def test_a_second_cause_during_a_run_joins_it_and_is_recorded_once(bench: Bench) -> None:
