@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.actions.registry import ACTIONS, signatures
+from chalicelib.actions.registry import ACTIONS, INTERNAL, signatures
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.protection import protections
 from chalicelib.domain.run import Run, StepRow
@@ -97,7 +97,7 @@ def _joined(
         ledger=ledger,
         notices=notices,
         aws=aws,
-        actions=actions,
+        actions={**INTERNAL, **actions},
         clock=clock,
         settings=settings,
         journal=journal,

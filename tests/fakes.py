@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from chalicelib.actions.base import Action, ActionModel, Check, Review, StepContext, Verdict
-from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Failure, Finding, Plan
+from chalicelib.actions.base import Action, ActionModel, Check, Review, StepContext, Undo, Verdict
+from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Failure, Finding, Obligation, Plan
 from chalicelib.errors import ActionError, ErrorKind
 from chalicelib.settings import Limits
 
@@ -64,6 +64,9 @@ class World:
         fails: names that end failed while AWS works on them.
         doubled: names that may be made twice, which shows only when they are looked for by effect id.
         reviews: name -> what re-reading its premise says.
+        owes: name -> what making it leaves to be done.
+        lasting: names that cannot be taken back.
+        unmade: what was taken back, in order.
     """
 
     clock: FakeClock
@@ -78,6 +81,9 @@ class World:
     fails: set[str] = field(default_factory=set)
     doubled: set[str] = field(default_factory=set)
     reviews: dict[str, Review] = field(default_factory=dict)
+    owes: dict[str, tuple[Obligation, ...]] = field(default_factory=dict)
+    lasting: set[str] = field(default_factory=set)
+    unmade: list[str] = field(default_factory=list)
     looks: int = 0
     most_in_flight: int = 0
     plan_error: Exception | None = None
@@ -142,6 +148,7 @@ class MakeThings(Action[ThingsGiven]):
 
     def _seen(self, change: Change, effect: Effect, age: float) -> Effect:
         now, adopted = self.world.clock.now(), effect.adopted or effect.id is None
+        effect = effect.model_copy(update={"owes": self.world.owes.get(change.key, ())})
         update = {"id": f"id-{change.key}", "adopted": adopted, "facts": {"items": {change.key: {"id": change.key}}}}
         if age < self.world.takes_s:
             return effect.moved(EffectState.PENDING, now, **update)
@@ -168,13 +175,70 @@ class MakeThings(Action[ThingsGiven]):
             world.lose.discard(name)
             raise ActionError("aws.no_answer", f"{name}: no answer", ErrorKind.IN_DOUBT)
         due = world.clock.now() + timedelta(seconds=world.forecast_s or world.takes_s)
-        return Effect(state=EffectState.PENDING, id=f"id-{name}", due=due)
+        return Effect(state=EffectState.PENDING, id=f"id-{name}", due=due, owes=world.owes.get(name, ()))
+
+    def undo(self, change: Change, effect: Effect, ctx: StepContext) -> Undo:
+        if change.key in self.world.lasting:
+            return Undo(cannot=f"{change.key} lasts for ever")
+        return Undo(by=UnmakeThings.name, changes=(unmaking(change.key, ctx.effect_id(change.key), ctx.region),))
 
     def window(self, limits: Limits) -> int | None:
         return self.window_size
 
     def outputs(self, given: ThingsGiven, made: Sequence[tuple[Change, Effect]], ctx: StepContext) -> dict[str, Any]:
         return {"total": len(made)}
+
+
+def unmaking(name: str, made_as: str, region: str = REGION) -> Change:
+    """Return the change that takes a thing back."""
+    return Change(
+        key=f"unmake-{name}",
+        kind=ChangeKind.DELETE,
+        resource=f"id-{name}",
+        region=region,
+        reason="taken back",
+        params={"made_as": made_as},
+    )
+
+
+class UnmakeThings(Action[ThingsGiven]):
+    """Takes things back, at once; what is not there is taken back already."""
+
+    name: ClassVar[str] = "toy.unmake_things"
+    given = ThingsGiven
+    returns = ThingsMade
+    permissions: ClassVar[tuple[str, ...]] = ("toy:Unmake",)
+    review_every_s: ClassVar[int | None] = 0
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def plan(self, given: ThingsGiven, ctx: StepContext) -> Plan:
+        return Plan()
+
+    def observe(self, asked: Sequence[tuple[Change, Effect]], ctx: StepContext) -> Mapping[str, Effect]:
+        gone = [(change, effect) for change, effect in asked if change.params["made_as"] not in self.world.made]
+        return {c.key: e.moved(EffectState.DONE, self.world.clock.now(), id=c.resource, adopted=True) for c, e in gone}
+
+    def review(self, changes: Sequence[Change], needs: Mapping[str, Effect], ctx: StepContext) -> Mapping[str, Review]:
+        return {c.key: self.world.reviews[c.key] for c in changes if c.key in self.world.reviews}
+
+    def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
+        self.world.clock.time += timedelta(seconds=self.world.answer_s)
+        errors = self.world.refuse.get(change.key, [])
+        error = errors.pop(0) if errors else None
+        if error:
+            raise error
+        assert change.params["made_as"] in self.world.made, f"{change.key} twice"
+        del self.world.made[str(change.params["made_as"])]
+        self.world.unmade.append(change.resource.removeprefix("id-"))
+        if change.key in self.world.lose:
+            self.world.lose.discard(change.key)
+            raise ActionError("aws.no_answer", f"{change.key}: no answer", ErrorKind.IN_DOUBT)
+        return Effect(state=EffectState.DONE, id=change.resource)
+
+    def outputs(self, given: ThingsGiven, made: Sequence[tuple[Change, Effect]], ctx: StepContext) -> dict[str, Any]:
+        return {}
 
 
 class Judge(Check[ThingsGiven]):
@@ -199,7 +263,8 @@ class Judge(Check[ThingsGiven]):
 
 def toy_actions(world: World, **traits: Any) -> dict[str, Action[Any] | Check[Any]]:
     """Return the fake actions over one world."""
-    return {MakeThings.name: MakeThings(world, **traits), Judge.name: Judge(world)}
+    known = (MakeThings(world, **traits), UnmakeThings(world), Judge(world))
+    return {action.name: action for action in known}
 
 
 def toy_runbook(**changes: Any) -> dict[str, Any]:

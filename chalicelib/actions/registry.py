@@ -1,4 +1,4 @@
-"""All that a runbook may use, by name. A closed list: nothing registers itself."""
+"""All that a runbook may use, by name, and what only Lifeboat itself uses. Closed lists: nothing registers itself."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     Send(),
 )
 
+# What undoing and obligations use, and no runbook may.
+_INTERNAL: tuple[Action[Any], ...] = ()
+
 ACTIONS: Mapping[str, Action[Any] | Check[Any]] = MappingProxyType({each.name: each for each in _ALL})
+INTERNAL: Mapping[str, Action[Any]] = MappingProxyType({each.name: each for each in _INTERNAL})
 
 
 def find(name: str) -> Action[Any] | Check[Any]:

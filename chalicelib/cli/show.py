@@ -148,8 +148,10 @@ def _show_calls(record: RunRecord, paper: Console) -> None:
 
 def _show_next(record: RunRecord, paper: Console) -> None:
     """Say what is left to be done by people."""
-    for name, what in record.owes.items():
-        paper.print(f"[yellow]still owed:[/] {plain(name)}: {plain(str(what))}")
+    for name, owed in record.owes.items():
+        due = f" Due {clock_text(owed.due)}." if owed.due else ""
+        tried = f" Tried {owed.tries} times: {owed.said}" if owed.tries else ""
+        paper.print(f"[yellow]still owed:[/] {plain(name)}: {plain(owed.why + due + tried)}")
     if record.state.value == "stopped":
         paper.print(f"The run was stopped. To go on: lifeboat runs continue {plain(record.run_id)}")
     elif record.state.value == "running" and not record.holder:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.actions.base import Action, Check
-from chalicelib.actions.registry import find
+from chalicelib.actions.registry import INTERNAL, find
 from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, NOTICES, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of, sub
 from chalicelib.domain.runbook import Runbook
 
@@ -39,6 +39,11 @@ def used_actions(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
     return [find(name) for name in sorted(names)]
 
 
+def carried_out(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
+    """Return what runbooks use, and what undoing and obligations use beside it."""
+    return [*used_actions(runbooks), *(INTERNAL[name] for name in sorted(INTERNAL))]
+
+
 def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]]:
     """Return an IAM role for each function, by logical id `<function>Role`, and one for EventBridge Scheduler."""
     drives = [*ledger_use(), *executes(names), *actions_use(runbooks), *tells()]
@@ -56,7 +61,7 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
 
     Resources cannot be named beforehand: what a runbook selects it selects by tag, at the time.
     """
-    used = [frozenset(action.permissions) for action in used_actions(runbooks)]
+    used = [frozenset(action.permissions) for action in carried_out(runbooks)]
     encloses = any(permissions >= ENVELOPE for permissions in used)
     wanted = sorted({each for permissions in used for each in _beside_envelope(permissions)})
     changes = [each for each in wanted if not _reads(each) and not each.startswith(ANYWHERE)]

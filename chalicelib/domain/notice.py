@@ -14,6 +14,7 @@ from chalicelib.domain.run import BAD_STATES, RunState, StepState
 from chalicelib.domain.types import Strict, format_duration
 
 SUBJECT_LENGTH = 100  # what SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+OWED = 5  # obligations named in a notice
 TROUBLES = 12  # named in a notice; the rest is counted
 SLOWEST = 8  # recoveries that a notice lists
 
@@ -142,8 +143,7 @@ def _summary(record: RunRecord) -> Iterator[str]:
     yield from troubles[:TROUBLES]
     if len(troubles) > TROUBLES:
         yield f"... and {len(troubles) - TROUBLES} more."
-    if record.owes:
-        yield f"Left behind in AWS: {', '.join(sorted(record.owes)[:5])}."
+    yield from _owed(record)
 
 
 def _recovered(record: RunRecord) -> Iterator[str]:
@@ -154,6 +154,12 @@ def _recovered(record: RunRecord) -> Iterator[str]:
         now = f" as {one.replacement}" if one.replacement else ""
         lost = "nothing lost" if one.rpo_s is None else f"{_length(one.rpo_s)} lost"
         yield f"+ {one.resource}{now} in {one.zone_id or one.region}: back after {_length(one.rto_s)}, {lost}"
+
+
+def _owed(record: RunRecord) -> Iterator[str]:
+    yield from (f"Still owed, {name}: {owed.why}" for name, owed in sorted(record.owes.items())[:OWED])
+    if len(record.owes) > OWED:
+        yield f"... and {len(record.owes) - OWED} more that is owed."
 
 
 def _troubles(record: RunRecord) -> Iterator[str]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import Field, JsonValue
 
 from chalicelib.domain.change import Failure, Finding
+from chalicelib.domain.owing import Owed
 from chalicelib.domain.recovery import Measured, measured, recoveries_in, worst
 from chalicelib.domain.run import CallCount, Counts, Pause, Run, RunCause, RunState, StepRow, StepState
 from chalicelib.domain.runbook import PHASES, Runbook
@@ -91,12 +92,10 @@ class RunRecord(Strict):
     generation: int
     holder: str = ""
     paused: Pause | None = None
-    owes: dict[str, JsonValue] = Field(default_factory=dict)
+    owes: dict[str, Owed] = Field(default_factory=dict)
 
 
-def record_of(
-    run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[str, dict[str, JsonValue]], now: datetime
-) -> RunRecord:
+def record_of(run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[str, Owed], now: datetime) -> RunRecord:
     """Make the record of a run, ended or not. Steps that were not reached are told as waiting or skipped."""
     since = run.cause.since or run.cause.occurred_at
     recovered = measured([one for row in rows for one in recoveries_in(row.outputs)], since)

@@ -23,6 +23,7 @@ from chalicelib.engine.driver import Driver
 from chalicelib.engine.flow import Flow, failed
 from chalicelib.engine.measures import of_step
 from chalicelib.engine.memory import RunMemory, recall
+from chalicelib.engine.obligations import Debts
 from chalicelib.engine.pausing import LOOK_S, held, take_note
 from chalicelib.engine.ports import Clock, Journal, Launcher, Ledger, Notices, Tick
 from chalicelib.engine.recording import ensure_held
@@ -61,6 +62,11 @@ class Engine:
         driver = Driver.over(ledger, clock, journal, settings.pace)
         self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged, protected)
         self._memory: dict[str, RunMemory] = {}
+
+    @property
+    def debts(self) -> Debts:
+        """What runs still owe, to be done with this engine."""
+        return Debts(self)
 
     def advance(self, run_id: str, generation: int) -> Tick:
         """Work one slice of a run.

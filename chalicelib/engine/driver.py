@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.actions.base import Action, StepContext
-from chalicelib.domain.change import IN_FLIGHT, SETTLED, Change, Effect, EffectState
+from chalicelib.domain.change import IN_FLIGHT, SETTLED, Change, Effect, EffectState, Obligation
 from chalicelib.domain.run import StepRow
 from chalicelib.engine.looking import learn, next_look
 from chalicelib.engine.memory import RunMemory, StepMemory
@@ -134,22 +134,25 @@ class Driver:
         expired = {}
         for change in step.open():
             effect = step.effect(change.key)
-            left = f"; {effect.id} is still {effect.state.value} in AWS and is left behind" if effect.id else ""
+            still = f"; {effect.id} is still {effect.state.value} in AWS and is left behind" if effect.id else ""
             expired[change.key] = effect.moved(
                 EffectState.FAILED,
                 now,
                 code="step.deadline",
-                message=f"{change.resource}: not done when the step's time was up{left}. Give it a longer `within:`, "
+                message=f"{change.resource}: not done when the step's time was up{still}. Give it a longer `within:`, "
                 "or run it again.",
             )
             if effect.id:
-                self.ledger.owe(
-                    memory.run.run_id,
-                    f"{row.step_id}.{change.key}"[:200],
-                    {"left_behind": effect.id, "at": now.isoformat()},
-                )
+                why = f"{effect.id} of {change.resource} was left behind in AWS when the time of {row.step_id} was up."
+                left = Obligation(name=left_behind(row.step_id, change.key), why=f"{why} Look at it.")
+                self.ledger.owe(memory.run.run_id, left, now)
         record(self.ledger, memory, row, step, expired)
 
 
 def _worth_recording(before: Effect, after: Effect) -> bool:
     return before.state is not after.state or before.id != after.id or before.facts != after.facts
+
+
+def left_behind(step_id: str, key: str) -> str:
+    """Name the obligation to look at what a change whose time was up has left in AWS."""
+    return f"{step_id}.{key}"[:200]

@@ -28,6 +28,7 @@ PASSING_ATTEMPTS = 8  # of a tick that the ledger or AWS failed: 2, 4, ... 60 s 
 OTHER_ATTEMPTS = 3  # of a tick that failed for any other reason
 LONGEST_DELAY_S = 60
 WORKING = "working"
+SETTLE = "settle"  # an execution whose input has this key does what runs owe, and drives none
 
 
 class DrivesRuns(Protocol):
@@ -72,7 +73,7 @@ def drive(context: DurableContext, event: Any, services: Callable[[], DrivesRuns
 
     Returns:
         JSON-safe, well below 1 KB: `outcome` is `ended` (with the run's `state`, also when it failed), `handed_over`,
-        `superseded`, `unknown_run` or `bad_input`.
+        `superseded`, `unknown_run`, `bad_input`, or `settled` when it was to do what runs owe.
 
     Raises:
         StepError: a tick failed for good, e.g. because the ledger cannot be reached. The sweeper restarts the run.
@@ -98,6 +99,8 @@ def work(event: Any, services: Callable[[], DrivesRuns]) -> dict[str, Any]:
         ActionError: AWS cannot be reached, or refused to start the successor for now.
     """
     try:
+        if isinstance(event, Mapping) and SETTLE in event:
+            return {"outcome": "settled", "tried": len(services().engine.debts.sweep())}
         order = Order.of(event)
         return {**asdict(order), **_tick(order, services())}
     except SupersededError as error:
@@ -173,15 +176,28 @@ class LambdaLauncher:
         Raises:
             ActionError: Lambda refused, throttled or did not answer; nothing is lost by trying again.
         """
+        self._execute(_execution(run_id, generation), {"run_id": run_id, "generation": generation})
+
+    def settle(self, slot: str) -> bool:
+        """Have what runs owe done by an execution of the same function: it has the permissions, the sweeper has not.
+
+        Idempotent: one execution per slot.
+
+        Raises:
+            ActionError: as `start`.
+        """
+        self._execute(f"owes_{slot}", {SETTLE: slot})
+        return True
+
+    def _execute(self, name: str, payload: Mapping[str, Any]) -> None:
         from chalicelib.aws.errors import translated
 
-        payload = json.dumps({"run_id": run_id, "generation": generation})
-        with translated(f"{self._function}, execution {_execution(run_id, generation)}", service="lambda", sends=True):
+        with translated(f"{self._function}, execution {name}", service="lambda", sends=True):
             self._client().invoke(
                 FunctionName=self._function,
                 InvocationType="Event",
-                DurableExecutionName=_execution(run_id, generation),
-                Payload=payload.encode(),
+                DurableExecutionName=name,
+                Payload=json.dumps(payload).encode(),
             )
 
     def holder(self, run_id: str, generation: int) -> str:

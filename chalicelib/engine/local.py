@@ -52,6 +52,10 @@ class HereLauncher:
         """Return this process's name."""
         return here()
 
+    def settle(self, slot: str) -> bool:  # noqa: ARG002 - there is nobody else
+        """Leave what runs owe to this process."""
+        return False
+
 
 def hold(run: Run, starter: Starter, *, new: bool) -> Run:
     """Make this process the run's driver, whatever state the run is in; a terminal run is returned as it is.

@@ -106,12 +106,13 @@ class StepMemory:
 
 @dataclass
 class RunMemory:
-    """Everything remembered of one run at one tick of one generation."""
+    """Everything remembered of one run at one tick of one generation. `owes` names obligations surely written."""
 
     run: Run
     runbook: Runbook
     rows: dict[str, StepRow] = field(default_factory=dict)
     steps: dict[str, StepMemory] = field(default_factory=dict)
+    owes: set[str] = field(default_factory=set)
 
     def forget(self, step_ids: Iterable[str]) -> None:
         """Forget steps that are to be planned anew."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from chalicelib.domain.change import Change, Effect
+from chalicelib.domain.change import Change, Effect, Obligation
 from chalicelib.domain.notice import Notice, Telling
+from chalicelib.domain.owing import Owed
 from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
 from chalicelib.domain.watch import Breach
 
@@ -59,6 +60,10 @@ class Launcher(Protocol):
 
     def holder(self, run_id: str, generation: int) -> str:
         """Return the name under which that execution holds the run."""
+        ...
+
+    def settle(self, slot: str) -> bool:
+        """Have what runs owe done by who may change AWS, once per slot; False when that is this very process."""
         ...
 
 
@@ -186,16 +191,28 @@ class Ledger(Protocol):
         """Break a run's leases and its hold; returns what was released. Recorded with the reason."""
         ...
 
-    def owe(self, run_id: str, name: str, what: Mapping[str, Any]) -> None:
-        """Record an obligation: something that must still be done about this run's effects."""
+    def owe(self, run_id: str, obligation: Obligation, since: datetime) -> None:
+        """Record an obligation: something that must still be done about this run's effects. Twice is once."""
         ...
 
-    def settle(self, run_id: str, name: str) -> None:
-        """Strike out an obligation."""
+    def settle(self, run_id: str, name: str, how: str = "") -> None:
+        """Strike out an obligation; one that was never owed is left so."""
         ...
 
-    def owed(self, run_id: str) -> dict[str, dict[str, Any]]:
+    def owed(self, run_id: str) -> dict[str, Owed]:
         """Return open obligations by name."""
+        ...
+
+    def owing(self) -> Iterator[tuple[str, Owed]]:
+        """Yield every open obligation of this Region with its run's id."""
+        ...
+
+    def claim_owed(self, run_id: str, name: str, now: datetime, until: datetime) -> bool:
+        """Take an obligation in hand until a time; False when another has it in hand, or it is settled."""
+        ...
+
+    def note_tried(self, run_id: str, owed: Owed) -> None:
+        """Note what came of a try, and let it go for the next one."""
         ...
 
     def mark_untold(self, run_id: str) -> None:

@@ -12,9 +12,13 @@ from chalicelib.errors import SupersededError
 
 
 def record(ledger: Ledger, memory: RunMemory, row: StepRow, step: StepMemory, effects: Mapping[str, Effect]) -> None:
-    """Write effects to the ledger, a call a page, and remember them."""
+    """Write effects to the ledger, a call a page, and remember them. What they owe is written before they count."""
     pages: dict[int, dict[str, Effect]] = {}
     for key, effect in effects.items():
+        for each in effect.owes:
+            if each.name not in memory.owes:
+                ledger.owe(memory.run.run_id, each, effect.at or memory.run.started_at)
+                memory.owes.add(each.name)
         pages.setdefault(step.pages[key], {})[key] = effect
         step.put(key, effect)
     for number, page in pages.items():

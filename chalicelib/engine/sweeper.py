@@ -1,4 +1,7 @@
-"""Finds runs whose driver died, and starts a successor. The last line of defence, and safe to run at any time."""
+"""Finds runs whose driver died, and starts a successor; then does what runs still owe.
+
+The last line of defence, and safe to run at any time.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.engine.advance import Engine
     from chalicelib.engine.starter import Starter
 
+EVERY_S = 300  # between two sweeps
 AT_MOST = 200  # runs looked at in one sweep; the next sweep follows in minutes
 
 
@@ -41,15 +45,15 @@ def sweep(services: Sweeps) -> dict[str, Any]:
     started, the run is abandoned again in time, and the next sweep tries again.
 
     Returns:
-        JSON-safe: `outcome` `swept`, run ids under `restarted`, and under `left` those that people have to look after.
+        JSON-safe: `outcome` `swept`, run ids under `restarted`, those left to people under `left`, and
+        `<run> <obligation>` under `settled`, as far as this process does what runs owe.
 
     Raises:
         ActionError: an execution could not be started; the others were.
         StoreError: the ledger could not be reached.
     """
     now, grace_s = services.engine.clock.now(), services.engine.settings.pace.grace_s
-    restarted: list[str] = []
-    left: list[str] = []
+    restarted, left = list[str](), list[str]()
     failed: LifeboatError | None = None
     for run in services.engine.ledger.list_runs(limit=AT_MOST, running=True):
         if not abandoned(run, now, grace_s):
@@ -64,11 +68,20 @@ def sweep(services: Sweeps) -> dict[str, Any]:
             failed = failed or error
             services.engine.journal.note("restart failed", run_id=run.run_id, error_code=error.code, why=error.message)
     services.engine.teller.catch_up(now)
+    settled = _settle(services, now)
     if left:
         services.engine.journal.note("runs left to people", run_ids=left)
     if failed:
         raise failed
-    return {"outcome": "swept", "restarted": restarted, "left": left}
+    return {"outcome": "swept", "restarted": restarted, "left": left, "settled": settled}
+
+
+def _settle(services: Sweeps, now: datetime) -> list[str]:
+    """Do what runs owe and is due, or have it done by an execution that may change AWS."""
+    debts = services.engine.debts
+    if not debts.due() or services.engine.launcher.settle(str(int(now.timestamp()) // EVERY_S)):
+        return []
+    return [f"{one.run_id} {one.name}" for one in debts.sweep() if one.outcome == "settled"]
 
 
 def abandoned(run: Run, now: datetime, grace_s: int) -> bool:

@@ -68,6 +68,7 @@ def watch(services: Watches) -> dict[str, Any]:
             found[name] = (one.runbook, said)
     for runbook, said in forgotten(engine.ledger.pauses(), now).items():
         found[f"pause.{runbook}"] = (runbook, said)
+    found |= dict(_owed(engine, now))
     for name, (runbook, detail) in found.items():
         _keep(engine, before.get(name), Breach(name=name, runbook=runbook, detail=detail, since=now), now)
     for name in before.keys() - found.keys():
@@ -94,6 +95,16 @@ def _schedules(engine: Engine, books: Sequence[Runbook], now: datetime) -> Itera
             said = missed(book, engine.ledger.last_success(book.name), first, now)
             if said:
                 yield f"schedule.{book.name}", (book.name, said)
+
+
+def _owed(engine: Engine, now: datetime) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what runs owe and is late: a fence, a shift that is about to expire, an evacuation that lasts."""
+    for run_id, owed in engine.ledger.owing():
+        said = owed.late(now)
+        run = engine.ledger.load(run_id) if said else None
+        if run:
+            advice = f"Look at `lifeboat runs show {run_id}`; `lifeboat runs settle {run_id}` tries it now."
+            yield f"owes.{run_id}.{owed.name}", (run.runbook, f"Run {run_id} still owes {owed.name}: {said} {advice}")
 
 
 def _looked(engine: Engine, one: Protection, now: datetime) -> Sequence[Finding]:

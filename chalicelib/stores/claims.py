@@ -1,15 +1,15 @@
-"""What runs hold against each other: leases, the active run of a runbook; and what they owe: obligations."""
+"""What runs hold against each other: leases, and the active run of a runbook."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.domain.run import Run, RunState
 from chalicelib.errors import InputError
 from chalicelib.stores import rows
+from chalicelib.stores.obligations import Obligations
 from chalicelib.stores.table import ConditionError, Table
 
 BY_A_PERSON = "local:"  # such a holder keeps its name: the sweeper leaves what people drive to people
@@ -25,7 +25,7 @@ def _left_by_a_person(run: Run, now: datetime) -> bool:
     return run.holder.startswith(BY_A_PERSON) and overdue
 
 
-class Claims:
+class Claims(Obligations):
     """The part of the ledger in which runs meet."""
 
     def __init__(self, table: Table, region: str) -> None:
@@ -98,7 +98,7 @@ class Claims:
                 released.append(mine["sk"].removeprefix("LEASE#"))
             self.table.delete(mine["pk"], mine["sk"])
         for name in self.owed(run_id):
-            self.settle(run_id, name)
+            self.settle(run_id, name, f"released: {reason}")
             released.append(f"owes {name}")
         if row["holder"]:
             released.append(f"held by {row['holder']}")
@@ -106,20 +106,3 @@ class Claims:
         freed = {} if row["holder"].startswith(BY_A_PERSON) else {"holder": ""}
         self.table.update(rows.run_key(run_id), "RUN", {"released": json.dumps(said), "beat_until": 0, **freed})
         return released
-
-    def owe(self, run_id: str, name: str, what: Mapping[str, Any]) -> None:
-        """Record an obligation: something that must still be done about this run's effects. Twice is once."""
-        row = {"pk": rows.run_key(run_id), "sk": f"OWES#{name}", "body": json.dumps(what), "settled": False}
-        try:
-            self.table.put(row, unless_exists=True)
-        except ConditionError:
-            return
-
-    def settle(self, run_id: str, name: str) -> None:
-        """Strike out an obligation."""
-        self.table.update(rows.run_key(run_id), f"OWES#{name}", {"settled": True})
-
-    def owed(self, run_id: str) -> dict[str, dict[str, Any]]:
-        """Return open obligations by name."""
-        found = self.table.query(rows.run_key(run_id), "OWES#")
-        return {row["sk"].removeprefix("OWES#"): json.loads(row["body"]) for row in found if not row["settled"]}

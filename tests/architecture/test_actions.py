@@ -7,15 +7,17 @@ import inspect
 import pytest
 
 from chalicelib.actions.base import Action
-from chalicelib.actions.registry import ACTIONS
+from chalicelib.actions.registry import ACTIONS, INTERNAL
 from tests.architecture.house import ROOT, files_of_tests, text_of
 
-every_action = pytest.mark.parametrize("name", sorted(ACTIONS))
+EVERY = {**ACTIONS, **INTERNAL}
+every_action = pytest.mark.parametrize("name", sorted(EVERY))
+in_runbooks = pytest.mark.parametrize("name", sorted(ACTIONS))
 
 
 @every_action
 def test_an_action_names_the_permissions_that_it_needs(name: str) -> None:
-    permissions = ACTIONS[name].permissions
+    permissions = EVERY[name].permissions
     assert permissions
     assert [each for each in permissions if each.count(":") != 1 or "*" in each] == []
     assert len(set(permissions)) == len(permissions)
@@ -23,17 +25,21 @@ def test_an_action_names_the_permissions_that_it_needs(name: str) -> None:
 
 @every_action
 def test_an_action_tells_what_it_does_and_in_which_units(name: str) -> None:
-    words = inspect.cleandoc(type(ACTIONS[name]).__doc__ or "")
+    words = inspect.cleandoc(type(EVERY[name]).__doc__ or "")
     assert words.splitlines()[0].endswith(".")
     assert any(unit in words for unit in ("GiB", "seconds", "No quantities")), "say units, or `No quantities`"
 
 
 @every_action
 def test_an_action_tells_which_calls_it_makes(name: str) -> None:
-    assert ACTIONS[name].calls
+    assert EVERY[name].calls
 
 
-@every_action
+def test_no_name_stands_for_two_actions() -> None:
+    assert set(ACTIONS) & set(INTERNAL) == set()
+
+
+@in_runbooks
 def test_an_action_has_its_chapter(name: str) -> None:
     assert f"\n## {name}\n" in text_of(ROOT / "docs" / "actions.md")
 
@@ -48,6 +54,6 @@ def test_an_action_is_used_by_a_runbook_or_a_test(name: str) -> None:
 @every_action
 def test_what_hurts_is_read_again_immediately_before(name: str) -> None:
     """An action whose name says that it hurts must look at its premise in the same slice."""
-    action = ACTIONS[name]
+    action = EVERY[name]
     hurts = any(word in name for word in ("delete", "expire", "terminate", "stop", "restore", "rotate", "detach"))
     assert not (hurts and isinstance(action, Action) and action.review_every_s != 0)

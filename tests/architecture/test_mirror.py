@@ -37,6 +37,7 @@ ELSEWHERE = {
     "engine/rounds.py": ("unit/engine/test_local.py", "who may go on with a stopped run, and with what"),
     "engine/scope.py": ("unit/engine/test_run.py", "what references see in whole runs"),
     "engine/steps.py": ("unit/engine/test_run.py", "the life of steps shows in whole runs"),
+    "stores/obligations.py": ("unit/engine/test_obligations.py", "what runs owe, whoever does it"),
     "stores/pauses.py": ("unit/engine/test_pausing.py", "the part of the ledger in which people hold runs back"),
     "stores/claims.py": ("unit/stores/test_ledger.py", "the part of the ledger in which runs meet"),
     "stores/rows.py": ("unit/stores/test_ledger.py", "how the ledger writes"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.notice import NoticeKind, end_kind, headline, of_run
+from chalicelib.domain.owing import Owed
 from chalicelib.domain.report import RunRecord
 
 AT = datetime(2031, 1, 6, 3, 0, tzinfo=UTC)
@@ -39,7 +40,8 @@ def record(**more: Any) -> RunRecord:
 
 
 def test_a_failure_names_what_failed_counts_the_rest_and_says_what_is_left_behind() -> None:
-    told = of_run(record(owes={"copies.vol-1": {"left_behind": "snap-1"}}), NoticeKind.FAILED, "1", AT)
+    owes = {f"copies.vol-{n}": Owed(name=f"copies.vol-{n}", why="snap-1 was left.", since=AT) for n in range(7)}
+    told = of_run(record(owes=owes), NoticeKind.FAILED, "1", AT)
     text = "\n".join(told.lines)
     assert told.id == "r1.failed.1"
     assert told.subject == "Lifeboat: nightly failed in us-east-1"
@@ -48,7 +50,8 @@ def test_a_failure_names_what_failed_counts_the_rest_and_says_what_is_left_behin
     assert "! vol-10 broke" in text
     assert "vol-11 broke" not in text
     assert "... and 9 more." in text
-    assert "Left behind in AWS: copies.vol-1." in text
+    assert "Still owed, copies.vol-1: snap-1 was left." in text
+    assert "... and 2 more that is owed." in text
     assert told.lines[-1] == "More: lifeboat runs show r1"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chalicelib.domain.owing import Owed
 from chalicelib.domain.report import record_of
 from chalicelib.domain.run import RunState, StepRow, StepState
 from chalicelib.domain.runbook import Runbook
@@ -44,5 +45,6 @@ def test_nothing_measured_is_not_met_and_not_missed() -> None:
 
 
 def test_what_a_run_owes_is_in_its_record() -> None:
-    record = record_of(a_run(), BOOK, [], {"things.a": {"left_behind": "snap-1"}}, LATER)
-    assert record.owes == {"things.a": {"left_behind": "snap-1"}}
+    owed = Owed(name="things.a", why="snap-1 was left behind.", since=LATER)
+    record = record_of(a_run(), BOOK, [], {"things.a": owed}, LATER)
+    assert record.owes == {"things.a": owed}

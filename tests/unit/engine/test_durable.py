@@ -15,11 +15,12 @@ from moto import mock_aws
 
 import app
 from chalicelib.actions.base import StepContext
-from chalicelib.domain.change import Change, Effect, Failure
+from chalicelib.domain.change import Change, Effect, Failure, Obligation
 from chalicelib.domain.run import RunState, Stop
 from chalicelib.engine.durable import OTHER_ATTEMPTS, PASSING_ATTEMPTS, LambdaLauncher, when_to_try_again
+from chalicelib.engine.sweeper import sweep
 from chalicelib.errors import ActionError, ErrorKind, InputError, RefusedError, StoreError
-from tests.fakes import MakeThings
+from tests.fakes import MakeThings, unmaking
 from tests.unit.engine.durable_lab import Killed, Lab, RunnerClock, answer, refused, runner
 
 MakeLab = Callable[..., Lab]
@@ -274,3 +275,19 @@ def test_lost_parts_are_not_in_the_answer_but_in_the_ledger(make_lab: MakeLab) -
     said = answer(lab.execute({"run_id": run.run_id, "generation": 1}))
     assert "vol-1" not in json.dumps(said)
     assert any("vol-1" in row.model_dump_json() for row in lab.services.ledger.steps(run.run_id))
+
+
+def test_what_runs_owe_is_done_by_one_execution_of_the_function_that_may_change_aws(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    lab.world.made["old"] = ("a", lab.clock.now())
+    owed = Obligation(name="unmake", why="Take it back.", uses="toy.unmake_things", change=unmaking("a", "old"))
+    run = lab.start()
+    lab.services.launcher.start(run.run_id, 1)
+    lab.services.ledger.owe(run.run_id, owed, lab.clock.now())
+    assert sweep(lab.services)["settled"] == []
+    assert sweep(lab.fresh())["settled"] == []
+    assert lab.world.unmade == [], "the sweeper itself changes nothing"
+    assert [answer["outcome"] for answer in lab.execute_all()] == ["ended", "settled"]
+    assert lab.world.unmade == ["a"]
+    assert sweep(lab.services)["settled"] == []
+    assert len(lab.functions.executions) == 2

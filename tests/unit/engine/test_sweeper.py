@@ -35,7 +35,7 @@ def silent(lab: Lab) -> Run:
 def test_a_run_whose_execution_died_goes_on_in_the_next_generation_until_it_ends(lab: Lab) -> None:
     run = silent(lab)
     lab.clock.sleep(2)
-    assert sweep(lab.services) == {"outcome": "swept", "restarted": [run.run_id], "left": []}
+    assert sweep(lab.services) == {"outcome": "swept", "restarted": [run.run_id], "left": [], "settled": []}
     assert list(lab.functions.executions)[1:] == [f"{run.run_id}_2"]
     tick = lab.services.engine.advance(run.run_id, 2)
     while not tick.ended:
@@ -100,7 +100,7 @@ def test_a_run_on_somebodys_machine_is_left_to_them_and_told_about(lab: Lab) -> 
     run = lab.start()
     lab.services.starter.take_over(run, holder="local:laptop:boot:1")
     lab.clock.sleep(10 * GRACE_S)
-    assert sweep(lab.services) == {"outcome": "swept", "restarted": [], "left": [run.run_id]}
+    assert sweep(lab.services) == {"outcome": "swept", "restarted": [], "left": [run.run_id], "settled": []}
     assert lab.heard.said("runs left to people") == [{"run_ids": [run.run_id]}]
 
 

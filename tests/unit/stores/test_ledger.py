@@ -9,7 +9,8 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.aws.clients import Aws
-from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState
+from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Obligation
+from chalicelib.domain.owing import Owed
 from chalicelib.domain.run import Intent, Run, RunCause, RunState, StepRow, StepState, Stop
 from chalicelib.errors import InputError, RefusedError, StoreError, SupersededError
 from chalicelib.settings import Settings
@@ -145,15 +146,16 @@ def test_a_finished_run_expires_and_one_that_owes_something_does_not(ledger: Dyn
     for run_id in ("clean", "owing"):
         run = ledger.create(a_run(run_id), {})
         if run_id == "owing":
-            ledger.owe(run_id, "shift", {"what": "cancel it"})
-            ledger.owe(run_id, "shift", {"what": "again"})
+            ledger.owe(run_id, Obligation(name="shift", why="Cancel it."), START)
+            ledger.owe(run_id, Obligation(name="shift", why="Again."), START)
         ledger.finish(run.model_copy(update={"state": RunState.SUCCEEDED, "ended_at": START}))
     until = int((START + timedelta(days=400)).timestamp())
     assert {row.get("expires_at") for row in ledger.table.query("RUN#clean")} == {until}
     assert {row.get("expires_at") for row in ledger.table.query("RUN#owing")} == {None}
-    assert ledger.owed("owing") == {"shift": {"what": "cancel it"}}
+    assert ledger.owed("owing") == {"shift": Owed(name="shift", why="Cancel it.", since=START)}
     ledger.settle("owing", "shift")
     assert ledger.owed("owing") == {}
+    assert {row.get("expires_at") for row in ledger.table.query("RUN#owing")} == {until}
 
 
 def test_a_lease_has_one_holder_until_its_run_ends(ledger: DynamoLedger) -> None:
@@ -275,7 +277,7 @@ def test_a_plan_of_long_tags_fits_an_item(ledger: DynamoLedger) -> None:
 
 def test_releasing_strikes_out_what_is_owed_and_an_ended_run_may_expire_then(ledger: DynamoLedger) -> None:
     run = ledger.create(a_run(), {})
-    ledger.owe("r1", "things.a", {"left_behind": "snap-1"})
+    ledger.owe("r1", Obligation(name="things.a", why="snap-1 was left behind."), START)
     ledger.finish(run.model_copy(update={"state": RunState.FAILED, "ended_at": START}))
     assert {row.get("expires_at") for row in ledger.table.query("RUN#r1")} == {None}
     assert ledger.release("r1", "I deleted it") == ["owes things.a"]
