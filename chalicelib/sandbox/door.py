@@ -11,6 +11,11 @@ from io import BytesIO
 from typing import Any
 
 from chalicelib.sandbox import recycle_bin
+from chalicelib.sandbox.autoscaling import living
+from chalicelib.sandbox.autoscaling import operations as scaling
+from chalicelib.sandbox.autoscaling import wire as scaling_wire
+from chalicelib.sandbox.autoscaling.call import ScalingCall
+from chalicelib.sandbox.autoscaling.things import land as scaling_land
 from chalicelib.sandbox.ec2 import wire
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.operations import OPERATIONS, perform
@@ -98,6 +103,8 @@ class Door:
         return lost
 
     def _carry_out(self, request: Request, target: Target, number: int) -> Response:
+        if target.service in scaling.NEARBY and self.sky.weather:
+            living.catch_up(self.sky)
         ours = SERVICES.get(target.service) if self.sky.weather else None
         answer = ours(self, request, target, number) if ours else None
         return answer or recycle_bin.answer(self.sky, target, request) or self._by_moto(request)
@@ -126,6 +133,17 @@ class Door:
             status, body = refused.status, rds_wire.refusal(refused, request_id)
         return Response(status, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body)
 
+    def _scaling(self, request: Request, target: Target, number: int) -> Response:
+        sky = self.sky
+        request_id = f"{int(sky.draw('request', sky.next_serial()) * 2**48):012x}"
+        where, form = scaling_land(target.region), wire.fields(request.body)
+        try:
+            told = scaling.perform(ScalingCall(sky, where, target.operation, form, witness=number == 0))
+            status, body = 200, scaling_wire.answer(target.operation, told, request_id)
+        except wire.AwsError as refused:
+            status, body = refused.status, scaling_wire.refusal(refused, request_id)
+        return Response(status, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body)
+
     def _by_moto(self, request: Request) -> Response:
         environ = environ_of(request, *self.address)
         environ["wsgi.input"] = BytesIO(request.body)
@@ -148,6 +166,7 @@ class Door:
 # `Hung` through, and answers to a witness (number 0) as if no zone were dark.
 Service = Callable[[Door, Request, Target, int], Response | None]
 SERVICES: dict[str, Service] = {
+    "autoscaling": Door._scaling,
     "ec2": Door._ec2,
     "rds": Door._rds,
 }

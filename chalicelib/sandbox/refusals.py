@@ -10,8 +10,9 @@ from chalicelib.sandbox.rds.wire import refusal as rds_refusal
 from chalicelib.sandbox.request import Request, Response, Target
 from chalicelib.sandbox.weather.sky import Sky
 
-GUARDED = {"ec2", "kms", "rds", "sns"}
-FAULTY = {"ec2", "rds"}  # these meet throttling and lost answers
+GUARDED = {"autoscaling", "ec2", "kms", "rds", "sns"}
+FAULTY = {"autoscaling", "ec2", "rds"}  # these meet throttling and lost answers
+QUERY = {"autoscaling", "rds"}  # these write refusals alike
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _TYPE = re.compile(rb'"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"')
 
@@ -53,7 +54,7 @@ def code_in(answer: Response) -> str:
 
 
 def _throttled(target: Target) -> Response:
-    if target.service == "rds":
+    if target.service in QUERY:
         slow = AwsError("Throttling", "Rate exceeded")
         return Response(slow.status, [("Content-Type", "text/xml")], rds_refusal(slow, "throttled"))
     error = AwsError("RequestLimitExceeded", "Request limit exceeded.", 503)
@@ -72,7 +73,7 @@ def _not_allowed(target: Target) -> Response:
             f"<Error>{xml}</Error><RequestId>refused</RequestId></ErrorResponse>"
         ).encode()
         return Response(403, [("Content-Type", "text/xml")], body)
-    if target.service == "rds":
+    if target.service in QUERY:
         return Response(
             403, [("Content-Type", "text/xml")], rds_refusal(AwsError("AccessDenied", text, 403), "refused")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.sandbox.autoscaling import living
 from chalicelib.sandbox.weather.sky import Land, Sky
 
 
@@ -16,6 +17,7 @@ def settle(sky: Sky) -> None:
             made.ready_at_s, made.visible_at_s = min(made.ready_at_s, sky.now_s), min(made.visible_at_s, sky.now_s)
         for database in where.databases.values():
             database.busy.clear()
+    living.hurry(sky)
     sky.mail.settle()
 
 

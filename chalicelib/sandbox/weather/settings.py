@@ -86,6 +86,13 @@ class DarkZones(_Knobs):
     hang_s: float = Field(default=20.0, ge=0)  # virtual seconds that a client waits in vain
 
 
+class Scaling(_Knobs):
+    """Auto Scaling: how slow a group is to notice and to try again. AWS gives no numbers for either."""
+
+    notice_s: float = Field(default=180.0, ge=0)  # from a failing health check to Unhealthy
+    retry_s: float = Field(default=60.0, gt=0)  # after a launch that failed
+
+
 class Weather(_Knobs):
     """All settings of the weather. Times are virtual seconds, shares lie in [0, 1]."""
 
@@ -114,6 +121,8 @@ class Weather(_Knobs):
     fail_copies: list[str] = Field(default_factory=list)
     rds: Rds = Field(default_factory=Rds)
     dark: DarkZones = Field(default_factory=DarkZones)
+    scaling: Scaling = Field(default_factory=Scaling)
+    sick: list[str] = Field(default_factory=list)  # ids of instances that fail all health checks
     kill: Kill | None = None
 
     def with_changes(self, changes: dict[str, Any]) -> Weather:

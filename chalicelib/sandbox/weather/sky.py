@@ -50,6 +50,7 @@ class Sky:
         self.calls_towards_kill = 0
         self.lands: dict[str, Land] = {}
         self.databases: dict[str, Any] = {}  # what RDS keeps, by Region
+        self.scaling: dict[str, Any] = {}  # what Auto Scaling keeps, by Region
         self._serial = itertools.count(1)
 
     @property
