@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.actions.rds_points import snapshot_name
 from chalicelib.aws import tags
 from chalicelib.sandbox.client import Control
 
@@ -31,8 +32,8 @@ class DatabasePast:
     def snapshot(self, database: str, at: datetime) -> str:
         kind, name = database.split(":")
         rds = self.control.witness("rds", HOME)
-        given = {"Tags": self.own(database, at)}
-        called = f"lifeboat-{name}-{at:%Y%m%d}"
+        effect = f"{name}-{at:%Y%m%d}"
+        called, given = snapshot_name(effect), {"Tags": self.own(database, at, effect)}
         if kind == "cluster":
             told = rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=called, DBClusterIdentifier=name, **given)
             return str(told["DBClusterSnapshot"]["DBClusterSnapshotArn"])
@@ -41,10 +42,10 @@ class DatabasePast:
 
     def copy(self, database: str, arn: str, at: datetime) -> None:
         kind, name = database.split(":")
-        rds, called = self.control.witness("rds", AWAY), f"lifeboat-{name}-{at:%Y%m%d}-c"
-        resource = arn.split(":", 5)[-1]
-        source = {tags.SOURCE_SNAPSHOT: resource, tags.SOURCE_REGION: HOME}
-        given = {"KmsKeyId": "alias/recovery", "Tags": self.own(database, at, **source), "SourceRegion": HOME}
+        rds, effect = self.control.witness("rds", AWAY), f"{name}-{at:%Y%m%d}-c"
+        called, source = snapshot_name(effect), {tags.SOURCE_SNAPSHOT: arn.split(":", 5)[-1], tags.SOURCE_REGION: HOME}
+        own = self.own(database, at, effect, **source)
+        given = {"KmsKeyId": "alias/recovery", "Tags": own, "SourceRegion": HOME}
         if kind == "cluster":
             rds.copy_db_cluster_snapshot(
                 SourceDBClusterSnapshotIdentifier=arn, TargetDBClusterSnapshotIdentifier=called, **given
@@ -52,13 +53,14 @@ class DatabasePast:
         else:
             rds.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=called, **given)
 
-    def own(self, database: str, at: datetime, **more: str) -> list[dict[str, str]]:
+    def own(self, database: str, at: datetime, effect: str, **more: str) -> list[dict[str, str]]:
+        """Return the tags of the snapshot that is an effect: as in Lifeboat's own, it is in its name too."""
         resource_id = self.estate["databases"][database.split(":")[1]]
         own = {
             tags.POLICY: "nightly",
-            tags.EFFECT: f"lb{at:%Y%m%d}",
+            tags.EFFECT: effect,
             tags.RUN: f"run-{at:%m%d}",
-            tags.SET: f"lb{at:%Y%m%d}{database}",
+            tags.SET: effect.removesuffix("-c"),
             tags.SET_SIZE: "1",
             tags.POINT: tags.iso(at),
             tags.SOURCE_DATABASE: f"{database}/{resource_id}",

@@ -44,6 +44,7 @@ def _change(one: Decision, policy: str, members: Sequence[str], regions: Sequenc
             "policy": policy,
             "point": at,
             "expires": tags.iso(stored.expires) if stored.expires else "",
+            "state": point.state,
             "set_id": point.set_id,
             "members": list(members),
             "keeper": one.keeper[1] if one.keeper else "",

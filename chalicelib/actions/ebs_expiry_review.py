@@ -7,9 +7,11 @@ all; once some are deleted, the rest can be of no use as a set, and only what it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.actions.base import Review, StepContext
+from chalicelib.actions.ebs_stored import read
 from chalicelib.aws import listing, tags
 from chalicelib.aws.holds import held
 from chalicelib.domain.change import Change
@@ -20,11 +22,27 @@ if TYPE_CHECKING:
 Listed = Mapping[str, Sequence["SnapshotTypeDef"]]  # by set
 
 
+@dataclass(frozen=True)
+class Now:
+    """What AWS shows of a Region just before the deletions.
+
+    Attributes:
+        present: What is to be deleted and still there, by id, whatever its tags are.
+        keepers: What the volumes can be restored from afterwards.
+        holds: What stands on the snapshots, by id.
+    """
+
+    present: Mapping[str, SnapshotTypeDef]
+    keepers: Listed
+    holds: Mapping[str, str]
+
+
 def reviewed(changes: Sequence[Change], ctx: StepContext) -> dict[str, Review]:
     """Return a conflict for each deletion that must not be made any more; what may be made is left out.
 
-    Per Region: one listing by set (200 sets a call) of what is to be deleted and of what the volumes can still be
-    restored from, and what stands on the snapshots. What is gone already is left to the deletion, which finds it done.
+    Per Region: a listing by id of what is to be deleted (200 a call: a snapshot without its tags must not pass for
+    gone), one by set of what the volumes can still be restored from, and what stands on the snapshots. What is gone
+    already is left to the deletion, which finds it done.
 
     Raises:
         ActionError: AWS refused a read; nothing is deleted then.
@@ -32,29 +50,31 @@ def reviewed(changes: Sequence[Change], ctx: StepContext) -> dict[str, Review]:
     found: dict[str, Review] = {}
     for region in sorted({change.region for change in changes}):
         here = [change for change in changes if change.region == region]
-        sets = {str(change.params[name]) for change in here for name in ("set_id", "keeper")}
-        listed: dict[str, list[SnapshotTypeDef]] = {name: [] for name in sets}
-        for snapshot in listing.snapshots_by(ctx.aws, region, f"tag:{tags.SET}", sorted(sets), {}):
-            listed[tags.of(snapshot)[tags.SET]].append(snapshot)
-        planned = {str(one) for change in here for one in _members(change)}
-        there = sorted({s["SnapshotId"] for some in listed.values() for s in some} & planned)
+        planned = sorted({str(one) for change in here for one in _members(change)})
+        shown = listing.snapshots_by(ctx.aws, region, "snapshot-id", planned, {})
+        present = {snapshot["SnapshotId"]: snapshot for snapshot in shown}
+        keepers: dict[str, list[SnapshotTypeDef]] = {str(change.params["keeper"]): [] for change in here}
+        for snapshot in listing.snapshots_by(ctx.aws, region, f"tag:{tags.SET}", sorted(keepers), {}):
+            keepers[tags.of(snapshot)[tags.SET]].append(snapshot)
         elsewhere = {str(one) for change in here for one in _list(change, "regions")}
-        holds = held(ctx.aws, region, there, elsewhere)
-        found |= _conflicts(here, listed, holds)
+        holds = held(ctx.aws, region, sorted(present), elsewhere)
+        found |= _conflicts(here, Now(present, keepers, holds), ctx)
     return found
 
 
-def _conflicts(changes: Sequence[Change], listed: Listed, holds: Mapping[str, str]) -> dict[str, Review]:
+def _conflicts(changes: Sequence[Change], now: Now, ctx: StepContext) -> dict[str, Review]:
     groups: dict[str, list[Change]] = {}
     for change in changes:
         groups.setdefault(change.group, []).append(change)
     found: dict[str, Review] = {}
     for members in groups.values():
         first = members[0]
-        present = {s["SnapshotId"]: s for s in listed[str(first.params["set_id"])]}
-        planned = [one for one in _members(first) if one in present]
-        against = {one: why for one in planned if (why := holds.get(one) or _changed(first, present[one]))}
-        against |= {change.key: why for change in members if (why := _unkept(change, listed))}
+        planned = [one for one in _members(first) if one in now.present]
+        mine = {change.key: change for change in members}
+        shown = {one: now.present[one] for one in planned}
+        against = {one: why for one, s in shown.items() if (why := now.holds.get(one) or _disowned(first, s, ctx))}
+        against |= {one: why for one, s in shown.items() if one in mine and (why := _changed(mine[one], s))}
+        against |= {change.key: why for change in members if (why := _unkept(change, now.keepers))}
         whole = len(planned) == len(_members(first))
         for change in members:
             why = against.get(change.key) or (next(iter(against.values()), "") if whole else "")
@@ -68,16 +88,29 @@ def _conflict(change: Change, why: str) -> Review:
     return Review("conflict", message)
 
 
-def _changed(change: Change, snapshot: SnapshotTypeDef) -> str:
-    """Return what a person has changed on a snapshot since the plan was made; "" when nothing that matters."""
+def _disowned(change: Change, snapshot: SnapshotTypeDef, ctx: StepContext) -> str:
+    """Return why a snapshot is no longer Lifeboat's to delete, or no longer of its set; "" when it is."""
     own = tags.of(snapshot)
     if tags.HANDS_OFF in own:
         return f"was tagged {tags.HANDS_OFF}"
     if own.get(tags.POLICY) != change.params["policy"]:
         return f"was moved to the policy {own.get(tags.POLICY) or 'none'}"
+    if own.get(tags.SET) != change.params["set_id"]:
+        return f"was given another {tags.SET}"
+    return read(snapshot, change.region, ctx).hold
+
+
+def _changed(change: Change, snapshot: SnapshotTypeDef) -> str:
+    """Return what else a snapshot is not any more that it was when the plan was made; "" when nothing that matters."""
+    own = tags.of(snapshot)
     if own.get(tags.EXPIRES, "") != change.params["expires"]:
         return f"was given another {tags.EXPIRES}"
-    return "" if own.get(tags.POINT) == change.params["point"] else f"was given another {tags.POINT}"
+    if own.get(tags.POINT) != change.params["point"]:
+        return f"was given another {tags.POINT}"
+    if snapshot.get("StorageTier") == "archive":
+        return "was archived"
+    before, now = change.params["state"], snapshot["State"]
+    return "" if now == before else f"was {before} when that was planned, and is {now} now"
 
 
 def _unkept(change: Change, listed: Listed) -> str:

@@ -71,7 +71,7 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
     )
 
     def plan(self, given: ExpireSnapshotsInput, ctx: StepContext) -> Plan:
-        stored = stored_points(given.select.policy, given.regions, ctx)
+        stored = stored_points(given.select.policy, given.regions, ctx).stored
         if not stored:
             raise nothing(given)
         rule = Retention(
@@ -101,16 +101,19 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
 
     def review(self, changes: Sequence[Change], needs: Mapping[str, Effect], ctx: StepContext) -> Mapping[str, Review]:  # noqa: ARG002 - nothing comes before a deletion
         """Read everything again: is each still what it was and free, and is there still a better one?"""
+        policy = str(changes[0].params["policy"])
         regions = {str(one) for change in changes for one in (change.region, *_list(change, "regions"))}
-        stored = stored_points(str(changes[0].params["policy"]), sorted(regions), ctx)
-        there = {(one.point.region, one.id): one for one in stored}
-        sets = {one.name: one for one in grouped(stored)}
-        copying = {one.copy_of for one in stored if one.copy_of and one.point.state == "pending"}
+        shelves = stored_points(policy, sorted(regions), ctx)
+        there = {(one.point.region, one.id): one for one in shelves.stored}
+        sets = {one.name: one for one in grouped(shelves.stored)}
+        copying = {one.copy_of for one in shelves.stored if one.copy_of and one.point.state == "pending"}
         found: dict[str, Review] = {}
         for change in changes:
-            one = there.get((change.region, change.key))
+            place = (change.region, change.key)
+            if place not in shelves.listed:
+                continue  # gone already: the deletion finds it done
             keeper = sets.get((change.region, str(change.params["keeper"])))
-            why = _objection(change, one, copying) or _unkept(change, keeper) if one else ""
+            why = _objection(change, there.get(place), copying) or _unkept(change, keeper)
             if why:
                 message = f"{change.key} in {change.region} {why}; it is kept. The next run decides again."
                 found[change.key] = Review("conflict", message)
@@ -141,12 +144,16 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
         return {"deleted": len(deleted), "databases": len({target for one in deleted for target in one.targets})}
 
 
-def _objection(change: Change, one: Stored, copying: set[str]) -> str:
+def _objection(change: Change, one: Stored | None, copying: set[str]) -> str:
     """Return what speaks against a deletion since the plan was made; "" when nothing does."""
+    if one is None:
+        return f"is no longer a point of the policy {change.params['policy']}: its tags were changed"
     if one.hold:
         return one.hold
     if one.id in copying:
         return "is being copied"
+    if one.point.state != change.params["state"]:
+        return f"was {change.params['state']} when that was planned, and is {one.point.state} now"
     if (tags.iso(one.expires) if one.expires else "") != change.params["expires"]:
         return f"was given another {tags.EXPIRES}"
     return "" if tags.iso(one.point.at) == change.params["point"] else f"was given another {tags.POINT}"

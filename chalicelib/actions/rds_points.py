@@ -16,7 +16,8 @@ from chalicelib.domain.types import Region
 
 NAME_PREFIX = "lifeboat-"  # names start with a letter, and clusters' have 63 characters: this and an effect id are 37
 RDS_SNAPSHOT = r"^(cluster-)?snapshot:(rds:)?[A-Za-z][A-Za-z0-9-]{0,254}$"
-STATES = {"available": "completed", "creating": "pending", "copying": "pending"}  # RDS's words in EC2's
+FAILED = frozenset({"failed", "error"})
+INCOMPATIBLE = "incompatible-"  # as in incompatible-restore: words that begin so are failures too
 
 
 class DatabaseSnapshotItem(ActionModel):
@@ -62,6 +63,17 @@ def own_tags(item: DatabaseSnapshotItem, effect_id: str, point: str, ctx: StepCo
     return own | (tags.manifest_tags(item.manifest) if item.manifest else {})
 
 
+def state_of(status: str) -> str:
+    """Return RDS's word for a snapshot's state in EC2's words.
+
+    RDS also works on snapshots that are long complete (it upgrades their engines), and tells no closed list of words:
+    only what says that it failed has failed, and any other word means that it is not available now.
+    """
+    if status == "available":
+        return "completed"
+    return "error" if status in FAILED or status.startswith(INCOMPATIBLE) else "pending"
+
+
 def identity_of(snapshot: DatabaseSnapshot) -> str:
     """Return the database that a snapshot is of: by our tag, else by what AWS says."""
     return snapshot.tags.get(tags.SOURCE_DATABASE) or f"{snapshot.kind}:{snapshot.source}/{snapshot.source_id}"
@@ -77,7 +89,7 @@ def point_of(snapshot: DatabaseSnapshot) -> Point | None:
     taken = said or snapshot.taken if snapshot.kind == "cluster" or snapshot.taken is None else snapshot.taken
     if taken is None:
         return None
-    state = STATES.get(snapshot.status, "error")
+    state = state_of(snapshot.status)
     return Point(
         snapshot_id=snapshot.resource,
         volume_id=identity_of(snapshot),

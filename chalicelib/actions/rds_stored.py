@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chalicelib.actions.base import StepContext
-from chalicelib.actions.rds_points import point_of
+from chalicelib.actions.rds_points import point_of, snapshot_name
 from chalicelib.aws import tags
 from chalicelib.aws.databases import KINDS, DatabaseSnapshot, databases, snapshots
 from chalicelib.aws.keys import key_problem
@@ -17,26 +17,42 @@ OWN = (tags.EFFECT, tags.RUN, tags.SET, tags.SET_SIZE, tags.POINT, tags.SOURCE_D
 SKEW = timedelta(minutes=15)  # clocks differ by less than this
 
 
-def stored_points(policy: str, regions: Sequence[str], ctx: StepContext) -> list[Stored]:
-    """Return every manual snapshot that carries a policy's tag, in a paged listing per Region and kind.
+@dataclass(frozen=True)
+class Shelves:
+    """The manual snapshots of some Regions, and which of them are a policy's.
+
+    Attributes:
+        listed: Every snapshot, whoever's: (Region, resource part of its ARN).
+        stored: Those that carry the policy's tag.
+    """
+
+    listed: frozenset[tuple[str, str]]
+    stored: tuple[Stored, ...]
+
+
+def stored_points(policy: str, regions: Sequence[str], ctx: StepContext) -> Shelves:
+    """Return every manual snapshot, and those that carry a policy's tag, in a paged listing per Region and kind.
 
     RDS cannot filter by tag, so all manual snapshots are listed: 100 of each kind, unless the quota was raised.
 
     Raises:
         ActionError: AWS refused a read.
     """
+    listed: set[tuple[str, str]] = set()
     found: list[Stored] = []
     for region in sorted(set(regions)):
-        listed = (one for kind in KINDS for one in snapshots(ctx.aws, region, kind))
-        here = [read(one, ctx) for one in listed if one.tags.get(tags.POLICY) == policy]
+        every = [one for kind in KINDS for one in snapshots(ctx.aws, region, kind)]
+        listed |= {(region, one.resource) for one in every}
+        here = [read(one, ctx) for one in every if one.tags.get(tags.POLICY) == policy]
         found += _with_keys([one for one in here if one], region, ctx)
-    return found
+    return Shelves(frozenset(listed), tuple(found))
 
 
 def read(snapshot: DatabaseSnapshot, ctx: StepContext) -> Stored | None:
     """Return one snapshot, aged by when the original was taken; None when nothing at all says when that was.
 
-    What does not carry all of Lifeboat's own tags, readable, is not taken for Lifeboat's.
+    What does not carry all of Lifeboat's own tags, readable, is not taken for Lifeboat's; nor is what is not named
+    after its effect: a person's copy of one of Lifeboat's may have all its tags, but never its name.
     """
     point = point_of(snapshot)
     if point is None:
@@ -46,6 +62,7 @@ def read(snapshot: DatabaseSnapshot, ctx: StepContext) -> Stored | None:
     expires = tags.point_time(own.get(tags.EXPIRES, ""))
     late = at > min(began, ctx.now) + SKEW  # it cannot show a later moment than the one it was begun at
     foreign = late or any(not own.get(tag) for tag in OWN) or tags.point_time(own.get(tags.POINT, "")) is None
+    foreign = foreign or snapshot.name != snapshot_name(own[tags.EFFECT])
     return Stored(
         point=point.model_copy(update={"at": at}),
         began=began,
@@ -61,7 +78,7 @@ def _hold(own: object, *, foreign: bool, unreadable: bool) -> str:
     if isinstance(own, dict) and tags.HANDS_OFF in own:
         return f"is tagged {tags.HANDS_OFF}"
     if foreign:
-        return "does not carry Lifeboat's own tags as Lifeboat writes them: somebody else made or changed it"
+        return "does not carry Lifeboat's own tags and name as Lifeboat writes them: somebody else made or changed it"
     return f"has a tag {tags.EXPIRES} that is not written like 2031-01-31T03:00:00Z" if unreadable else ""
 
 

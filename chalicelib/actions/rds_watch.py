@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.actions.base import StepContext
 from chalicelib.actions.ebs_points import PERCENT
-from chalicelib.actions.rds_points import STATES, facts_of, identity_of, snapshot_name
+from chalicelib.actions.rds_points import facts_of, identity_of, snapshot_name, state_of
 from chalicelib.aws import tags
 from chalicelib.aws.databases import KINDS, DatabaseSnapshot, snapshots
 from chalicelib.domain.change import Change, Effect, EffectState
@@ -54,7 +54,7 @@ def _judged(change: Change, effect: Effect, found: DatabaseSnapshot, ctx: StepCo
         if not _ours(change, found, ctx):
             return _taken(change, effect, found, ctx)
         effect = effect.model_copy(update={"id": found.resource, "adopted": True, "at": found.began or effect.at})
-    state = STATES.get(found.status, "error")
+    state = state_of(found.status)
     if state == "error":
         return effect.moved(
             EffectState.FAILED,

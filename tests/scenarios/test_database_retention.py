@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from chalicelib.aws import tags
 from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import RunState, StepState
+from chalicelib.sandbox.client import Control
 from tests.database_pasts import AWAY, DAY_S, HOME, DatabasePast
 from tests.scenarios.conftest import Stage, exit_code, step
 
@@ -24,19 +25,27 @@ PROMISED = {"2031-01-20", "2031-02-02", "2031-02-03", "2031-02-10", "2031-02-17"
 PROMISED |= {f"2031-02-{day}" for day in range(22, 29)}
 
 
-@pytest.fixture(name="past")
-def _past(stage: Stage) -> DatabasePast:
-    """Let forty nights pass; that of 1 February failed."""
-    stage.estate |= stage.control.estate("databases")
-    stage.control.weather(rds={"copies": {"base_s": 300, "gib_per_s": 10}})
-    past = DatabasePast(stage.control, stage.estate)
-    stage.control.advance(to=FIRST_NIGHT)
+@pytest.fixture(name="prepared", scope="module")
+def _forty_nights(prepared: tuple[Control, dict[str, Any]]) -> Iterator[tuple[Control, dict[str, Any]]]:
+    """Let forty nights pass, once for all tests; that of 1 February failed."""
+    original, estate = prepared
+    control = original.fork()
+    estate = {**estate, **control.estate("databases")}
+    control.weather(rds={"copies": {"base_s": 300, "gib_per_s": 10}})
+    past = DatabasePast(control, estate)
+    control.advance(to=FIRST_NIGHT)
     for night in range(NIGHTS):
         if FIRST_NIGHT + timedelta(days=night) == FAILED:
-            stage.control.advance(DAY_S)
+            control.advance(DAY_S)
         else:
-            past.night(*stage.estate["protected_databases"])
-    return past
+            past.night(*estate["protected_databases"])
+    yield control, estate
+    control.quit()
+
+
+@pytest.fixture(name="past")
+def _past(stage: Stage) -> DatabasePast:
+    return DatabasePast(stage.control, stage.estate)
 
 
 def expire(stage: Stage, key: str, share: str = "100%", between: Callable[[], None] = lambda: None) -> RunRecord:
@@ -74,35 +83,56 @@ def test_in_bad_weather_and_by_shares_it_comes_to_the_same_and_nothing_more(stag
     assert stage.estate["foreign_snapshot"] in past.there(HOME)
 
 
+def expire_after(stage: Stage, change: Callable[[], object]) -> RunRecord:
+    """Expire, with something that happens between the plan and the first deletion."""
+    action: Any = stage.services.actions["rds.expire_snapshots"]
+    plan = action.plan
+
+    def then_changed(*args: Any) -> Any:
+        made = plan(*args)
+        change()
+        return made
+
+    action.plan = then_changed
+    try:
+        return expire(stage, "k1")
+    finally:
+        del action.plan
+
+
+def arn_of(name: str) -> str:
+    return f"arn:aws:rds:{HOME}:123456789012:snapshot:{name}"
+
+
+def told(found: RunRecord) -> dict[str, str]:
+    return {failure.resource: failure.message for failure in step(found, "retention").failures}
+
+
 def test_what_somebody_takes_in_hand_between_plan_and_deletion_is_kept_and_said(
     stage: Stage, past: DatabasePast
 ) -> None:
     rds = stage.control.witness("rds", HOME)
-    marked = "lifeboat-orders-20310121"
-    arn = f"arn:aws:rds:{HOME}:123456789012:snapshot:{marked}"
-    action: Any = stage.services.actions["rds.expire_snapshots"]
-    plan = action.plan
+    marked, moved, stripped = (f"lifeboat-orders-2031012{day}" for day in (1, 2, 3))
+    newest = "lifeboat-accounts-20310228"  # what all of accounts' were to be restored from
 
-    def then_marked(*args: Any) -> Any:
-        made = plan(*args)
-        rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": tags.HANDS_OFF, "Value": ""}])
-        newest = "lifeboat-accounts-20310228"  # what all of accounts' were to be restored from
+    def taken_in_hand() -> None:
+        hands_off = {"Key": tags.HANDS_OFF, "Value": ""}
+        rds.add_tags_to_resource(ResourceName=arn_of(marked), Tags=[hands_off])
+        forever = {"Key": tags.POLICY, "Value": "forever"}
+        rds.add_tags_to_resource(ResourceName=arn_of(moved), Tags=[hands_off, forever])
+        rds.remove_tags_from_resource(ResourceName=arn_of(stripped), TagKeys=list(past.there(HOME)[stripped]))
         rds.delete_db_snapshot(DBSnapshotIdentifier=newest)
-        return made
 
-    action.plan = then_marked
-    try:
-        found = expire(stage, "k1")
-    finally:
-        del action.plan
-    said = step(found, "retention")
+    found = expire_after(stage, taken_in_hand)
+    said, why = step(found, "retention"), told(found)
     assert (found.state, said.state) == (RunState.FAILED, StepState.PARTIAL)
-    told = {failure.resource: failure.message for failure in said.failures}
-    assert "hands-off" in told[f"snapshot:{marked}"]
-    accounts = [message for resource, message in told.items() if "accounts" in resource and "-c" not in resource]
+    assert "hands-off" in why[f"snapshot:{marked}"]
+    assert "no longer a point of the policy nightly" in why[f"snapshot:{moved}"]
+    assert "no longer a point of the policy nightly" in why[f"snapshot:{stripped}"]
+    accounts = [message for resource, message in why.items() if "accounts" in resource and "-c" not in resource]
     assert accounts
     assert all("last good one" in message for message in accounts)
-    assert marked in past.there(HOME)
+    assert {marked, moved, stripped} <= set(past.there(HOME))
     kept = [name for name in past.there(HOME) if name.startswith("lifeboat-accounts-")]
     assert len(kept) == NIGHTS - 2  # the failed night, and the one that somebody deleted
     assert past.days(AWAY, "db:accounts") == PROMISED
@@ -119,3 +149,41 @@ def test_a_source_that_is_still_being_copied_is_kept(stage: Stage, past: Databas
     assert exit_code(found) == 0
     assert old in past.there(HOME)
     assert any("is being copied" in note and old in note for note in step(found, "retention").notes)
+
+
+def test_a_copy_that_a_person_made_with_all_tags_is_not_lifeboats(stage: Stage, past: DatabasePast) -> None:
+    rds = stage.control.witness("rds", HOME)
+    made = {"lifeboat-orders-20310217": "before-migration", "lifeboat-orders-20310121": "before-upgrade-2"}
+    for source, name in made.items():
+        rds.copy_db_snapshot(SourceDBSnapshotIdentifier=source, TargetDBSnapshotIdentifier=name, CopyTags=True)
+    stage.control.advance(9 * DAY_S)  # older than what a run may still be making
+    found = expire(stage, "k1")
+    assert exit_code(found) == 0
+    assert set(made.values()) <= set(past.there(HOME))
+    assert past.days(HOME, "db:accounts") == PROMISED
+    notes = step(found, "retention").notes
+    assert all(any(name in note and "somebody else" in note for note in notes) for name in made.values())
+
+
+def test_snapshots_on_which_rds_works_are_not_taken_for_failed_and_go_when_it_is_done(
+    stage: Stage, past: DatabasePast
+) -> None:
+    stage.control.weather(rds={"upgrading": ["accounts"]})
+    found = expire(stage, "k1")
+    assert exit_code(found) == 0
+    assert len(past.days(HOME, "db:accounts")) == len(past.days(AWAY, "db:accounts")) == NIGHTS - 1
+    assert any("is pending" in note for note in step(found, "retention").notes)
+    assert past.days(HOME, "db:orders") == PROMISED
+    stage.control.weather(rds={"upgrading": []})
+    assert exit_code(expire(stage, "k2")) == 0
+    assert past.days(HOME, "db:accounts") == past.days(AWAY, "db:accounts") == PROMISED
+
+
+def test_what_changed_its_state_since_the_plan_is_decided_again(stage: Stage, past: DatabasePast) -> None:
+    found = expire_after(stage, lambda: stage.control.weather(rds={"upgrading": ["accounts"]}))
+    why = {resource: message for resource, message in told(found).items() if "accounts" in resource}
+    assert len(why) == 2 * (NIGHTS - 1 - len(PROMISED))
+    away = [message for message in why.values() if f"in {AWAY}" in message]
+    assert len(away) == len(why) / 2
+    assert all("was completed when that was planned, and is pending now" in message for message in away)
+    assert past.days(HOME, "db:orders") == PROMISED

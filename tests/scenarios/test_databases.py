@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -156,6 +157,21 @@ def test_a_copy_that_aws_gives_up_fails_by_name_and_the_rest_is_copied(night: St
     assert (failure.resource, failure.code) == ("db:orders", "action.snapshot_failed")
     away = {key: one["Status"] for key, one in snapshots(night, AWAY, found.run_id).items()}
     assert away == {"db:orders": "failed", "db:accounts": "available", "cluster:events": "available"}
+
+
+def test_a_word_of_rds_that_says_no_failure_is_waited_for(night: Stage) -> None:
+    night.control.weather(rds={"upgrading": ["orders"]})
+    run = night.start(night.book(BOOK))
+    until = night.control.now() + timedelta(hours=5)
+
+    def upgraded() -> None:
+        if night.control.now() > until:
+            night.control.weather(rds={"upgrading": []})
+
+    found = night.drive(run, between=upgraded)
+    assert found.state is RunState.SUCCEEDED, found.message
+    assert night.control.now() > until
+    everything_is_there(night, found.run_id)
 
 
 def test_automated_snapshots_can_be_copied_by_name(night: Stage) -> None:

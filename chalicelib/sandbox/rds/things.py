@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.sandbox.weather.sky import ACCOUNT, overhead
 
 AVAILABLE = "available"
+UPGRADING = "upgrading"  # RDS can bring the engine of a snapshot that is long complete up to date
 
 
 @dataclass
@@ -89,7 +90,9 @@ class DatabaseSnapshot:
         """The state by the clock."""
         if overhead().now_s < self.ready_at_s:
             return "copying" if self.is_copy else "creating"
-        return "failed" if self.fails else AVAILABLE
+        if self.fails:
+            return "failed"
+        return UPGRADING if self.source.name in overhead().settings.rds.upgrading else AVAILABLE
 
     @property
     def progress(self) -> int:

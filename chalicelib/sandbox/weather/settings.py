@@ -77,6 +77,7 @@ class Rds(_Knobs):
     automated: bool = False  # whether backup windows come and make automated snapshots
     fail_snapshots: list[str] = Field(default_factory=list)
     fail_copies: list[str] = Field(default_factory=list)
+    upgrading: list[str] = Field(default_factory=list)  # names of databases on whose complete snapshots RDS works now
 
 
 class DarkZones(_Knobs):

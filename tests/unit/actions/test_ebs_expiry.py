@@ -200,6 +200,21 @@ def test_what_a_person_changed_since_the_plan_is_not_deleted(world: World) -> No
     assert "was moved to the policy legal" in found[sets[0][0]].message
 
 
+def test_what_lost_lifeboats_tags_since_the_plan_is_not_deleted_and_neither_is_its_set(world: World) -> None:
+    world.control.weather(visibility_s=0)
+    made, volumes, sets = nights(world, 4, copied=False)
+    lone = [made.night(volumes[:1], copied=False)[0][0] for _ in range(2)]
+    now = ctx(world)
+    plan = EXPIRE.plan(given(), now)
+    for one in (sets[0][0], lone[0]):
+        world.truth().delete_tags(Resources=[one], Tags=[{"Key": key} for key in made.there()[one]])
+        _tag(world, one, "lifeboat:hands-off")
+    world.truth().delete_tags(Resources=[sets[1][0]], Tags=[{"Key": "lifeboat:set"}])
+    world.truth().delete_tags(Resources=[sets[2][0]], Tags=[{"Key": "lifeboat:effect"}])
+    found = EXPIRE.review(plan.changes, {}, now)
+    assert set(found) == set(going(plan)) == {*sets[0], *sets[1], *sets[2], lone[0]}
+
+
 def test_a_refusal_of_aws_is_told_with_its_code(world: World) -> None:
     _, _, sets = nights(world, 2, copied=False)
     now = ctx(world)
@@ -256,7 +271,7 @@ def test_planning_and_reviewing_take_few_calls(world: World) -> None:
     assert len(plan.changes) == 2 * 5 * len(groups)
     calls = {name: count for name, count in world.calls().items() if name not in {"ListRules", "DescribeKey"}}
     assert calls == {
-        "DescribeSnapshots": 8,  # points, and running copies elsewhere; sets, and running copies elsewhere
+        "DescribeSnapshots": 10,  # points, and running copies elsewhere; what goes, what stays, and copies elsewhere
         "DescribeLockedSnapshots": 4,
         "DescribeImages": 4,
         "DescribeVolumes": 4,
