@@ -79,6 +79,11 @@ class Control:
         found: Json = self._ask("POST", "estate", {"name": name, **params})
         return found
 
+    def disaster(self, kind: str, **what: Any) -> Json:
+        """Let a disaster strike, or `heal` one; see `sandbox.disasters`."""
+        found: Json = self._ask("POST", "disaster", {"kind": kind, **what})
+        return found
+
     def fork(self) -> Control:
         """Return the control of a copy of the whole sandbox, a process of its own; end it with `quit()`."""
         return Control(self._ask("POST", "fork")["url"])

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chalicelib.errors import LifeboatError
-from chalicelib.sandbox import estates, timetable
+from chalicelib.sandbox import disasters, estates, timetable
 from chalicelib.sandbox.autoscaling import living
 from chalicelib.sandbox.request import Request, Response
 from chalicelib.sandbox.settling import settle
@@ -82,6 +82,10 @@ class Control:
         given = request.json()
         return estates.build(self.sky, given.pop("name"), given)
 
+    def disaster(self, request: Request) -> Any:
+        """Let a disaster strike, or heal one."""
+        return disasters.strike(self.sky, request.json())
+
     def settle(self, _request: Request) -> Any:
         """Make everything pending done and visible at once."""
         settle(self.sky)
@@ -110,6 +114,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "calls/log"): Control.calls_log,
     ("GET", "faults"): Control.faults,
     ("POST", "estate"): Control.estate,
+    ("POST", "disaster"): Control.disaster,
     ("POST", "settle"): Control.settle,
     ("POST", "schedules"): Control.schedules,
     ("GET", "events"): Control.events,

@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 from chalicelib.sandbox import recycle_bin
+from chalicelib.sandbox.alarms import door as alarms
 from chalicelib.sandbox.autoscaling import living
 from chalicelib.sandbox.autoscaling import operations as scaling
 from chalicelib.sandbox.autoscaling import wire as scaling_wire
@@ -19,6 +20,7 @@ from chalicelib.sandbox.autoscaling.things import land as scaling_land
 from chalicelib.sandbox.ec2 import wire
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.operations import OPERATIONS, perform
+from chalicelib.sandbox.elb import door as elb
 from chalicelib.sandbox.rds import operations as rds
 from chalicelib.sandbox.rds import windows
 from chalicelib.sandbox.rds import wire as rds_wire
@@ -26,6 +28,7 @@ from chalicelib.sandbox.rds.call import RdsCall
 from chalicelib.sandbox.rds.things import land as rds_land
 from chalicelib.sandbox.refusals import FAULTY, code_in, refuse
 from chalicelib.sandbox.request import Request, Response, Target, environ_of, target_of
+from chalicelib.sandbox.shifts import door as shifts
 from chalicelib.sandbox.weather import ground
 from chalicelib.sandbox.weather.clock import to_epoch
 from chalicelib.sandbox.weather.darkness import Hung
@@ -167,6 +170,9 @@ class Door:
 Service = Callable[[Door, Request, Target, int], Response | None]
 SERVICES: dict[str, Service] = {
     "autoscaling": Door._scaling,
+    "arc-zonal-shift": shifts.answer,
     "ec2": Door._ec2,
+    "elasticloadbalancing": elb.answer,
+    "monitoring": alarms.answer,
     "rds": Door._rds,
 }

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.sandbox import front
 from chalicelib.sandbox.autoscaling import estate as groups
 from chalicelib.sandbox.ec2 import history
 from chalicelib.sandbox.estate_plans import PLANS, Disk, Machine, fleet
@@ -37,8 +38,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         sky: Where.
-        name: `small`, `shop` or `fleet`; or what is added: `databases` or `groups` (returns what the `estate` of RDS or
-            Auto Scaling says), or `history`: so many `nights` in which every volume was backed up.
+        name: `small`, `shop` or `fleet`; or what is added: `databases`, `front` or `groups` (their modules say what they
+            return), or `history`: so many `nights` in which every volume was backed up.
         params: For `fleet`: `volumes` (how many in all) and `per_instance`.
 
     Returns:
@@ -48,7 +49,7 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such estate, or it takes no such parameters.
     """
-    if name in {"databases", "groups", "history"}:
+    if name in {"databases", "front", "groups", "history"}:
         return _added(sky, name, params)
     machines, loose = _plan(name, params)
     backend = sky.land(HOME).backend
@@ -80,6 +81,8 @@ def _added(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     if name == "groups":
         with _instantly(sky):
             return groups.build(sky, HOME, {})
+    if name == "front":
+        return front.build(sky, HOME, params)
     count, policy = int(params["nights"]), str(params.get("policy", "nightly"))
     return {"snapshots": history.nights(sky, HOME, RECOVERY, count, policy)}
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import re
 
+from chalicelib.sandbox import query
 from chalicelib.sandbox.ec2.wire import AwsError, refusal
 from chalicelib.sandbox.rds.wire import refusal as rds_refusal
 from chalicelib.sandbox.request import Request, Response, Target
 from chalicelib.sandbox.weather.sky import Sky
 
 GUARDED = {"autoscaling", "ec2", "kms", "rds", "sns"}
-FAULTY = {"autoscaling", "ec2", "rds"}  # these meet throttling and lost answers
 QUERY = {"autoscaling", "rds"}  # these write refusals alike
+FAULTY = {
+    "arc-zonal-shift",
+    "autoscaling",
+    "ec2",
+    "elasticloadbalancing",
+    "rds",
+}  # these meet throttling and lost answers
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _TYPE = re.compile(rb'"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"')
 
@@ -57,6 +64,11 @@ def _throttled(target: Target) -> Response:
     if target.service in QUERY:
         slow = AwsError("Throttling", "Rate exceeded")
         return Response(slow.status, [("Content-Type", "text/xml")], rds_refusal(slow, "throttled"))
+    if target.service == "elasticloadbalancing":
+        return query.refusal("elbv2", AwsError("Throttling", "Rate exceeded"), "throttled")
+    if target.service == "arc-zonal-shift":
+        said = json.dumps({"message": "Rate exceeded"}).encode()
+        return Response(429, [("Content-Type", "application/json"), ("x-amzn-ErrorType", "ThrottlingException")], said)
     error = AwsError("RequestLimitExceeded", "Request limit exceeded.", 503)
     return Response(error.status, [("Content-Type", "text/xml;charset=UTF-8")], refusal(error, "throttled"))
 

@@ -35,6 +35,7 @@ class Darkness:
     def __init__(self, sky: Sky) -> None:
         self._sky = sky
         self.zones: dict[tuple[str, str], Dark] = {}
+        self.lifted: dict[tuple[str, str], float] = {}  # when the last darkness over a zone ended, by zone name
 
     def fall(self, region: str, zone: str) -> Dark:
         """Make a zone dark, by its name or ID. Twice is once.
@@ -51,7 +52,9 @@ class Darkness:
         Raises:
             ValueError: the Region has no such zone.
         """
-        self.zones.pop((region, self.known(region, zone)[0]), None)
+        key = (region, self.known(region, zone)[0])
+        if self.zones.pop(key, None):
+            self.lifted[key] = self._sky.now_s
 
     def over(self, region: str, zone: str) -> Dark | None:
         """Return the darkness over a zone, given by its name or ID; None when it is well."""

@@ -24,6 +24,7 @@ class _Letter:
     write: Writer = field(compare=False)
     faulty: bool = field(compare=False, default=True)  # False: already decided, deliver as it is
     settles: bool = field(compare=False, default=True)
+    drops: bool = field(compare=False, default=True)
 
 
 class Mail:
@@ -35,7 +36,16 @@ class Mail:
         self._order = itertools.count(1)
         self._delivered: list[dict[str, Any]] = []
 
-    def post(self, due_s: float, target: str, write: Writer, *, settles: bool = True, faulty: bool = True) -> None:
+    def post(
+        self,
+        due_s: float,
+        target: str,
+        write: Writer,
+        *,
+        settles: bool = True,
+        faulty: bool = True,
+        drops: bool = True,
+    ) -> None:
         """Send a letter whose text is written when it is due; a writer that returns None sends nothing.
 
         Args:
@@ -44,8 +54,9 @@ class Mail:
             write: Makes the event.
             settles: Whether settling the sandbox brings it forward to now.
             faulty: Whether it can be dropped, doubled or late.
+            drops: False when its delivery is guaranteed: then it can only be doubled or late.
         """
-        heapq.heappush(self._under_way, _Letter(due_s, next(self._order), target, write, faulty, settles))
+        heapq.heappush(self._under_way, _Letter(due_s, next(self._order), target, write, faulty, settles, drops))
 
     def settle(self) -> None:
         """Bring everything that settles forward to now."""
@@ -72,7 +83,7 @@ class Mail:
 
     def _send_through_weather(self, letter: _Letter, text: dict[str, Any]) -> None:
         sky, knobs = self._sky, self._sky.settings.events
-        if letter.target == "event" and sky.draw("drop", letter.order) < knobs.drop_share:
+        if letter.target == "event" and letter.drops and sky.draw("drop", letter.order) < knobs.drop_share:
             sky.books.fault("event_dropped")
             return
         copies = 1

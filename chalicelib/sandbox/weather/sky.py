@@ -51,12 +51,21 @@ class Sky:
         self.lands: dict[str, Land] = {}
         self.databases: dict[str, Any] = {}  # what RDS keeps, by Region
         self.scaling: dict[str, Any] = {}  # what Auto Scaling keeps, by Region
+        self.fronts: dict[str, Any] = {}  # what Elastic Load Balancing keeps, by Region
+        self.alarms: dict[str, Any] = {}  # what CloudWatch keeps, by Region
+        self.shifts: dict[str, Any] = {}  # what ARC keeps, by Region
         self._serial = itertools.count(1)
 
     @property
     def now_s(self) -> float:
         """The virtual time, in seconds since 1970."""
         return self.clock.now_s
+
+    def shifted_from(self, region: str, resource: str, zone_name: str) -> bool:
+        """Tell whether the traffic of a resource is shifted away from a zone."""
+        kept = self.shifts.get(region)
+        away = kept.away_from(resource, self.now_s) if kept else set()
+        return bool(away) and self.darkness.known(region, zone_name)[1] in away
 
     def next_serial(self) -> int:
         """Return a number that orders things by when they were made."""

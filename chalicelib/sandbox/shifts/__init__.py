@@ -1,0 +1,1 @@
+"""Zonal shift of Amazon Application Recovery Controller (ARC)."""
