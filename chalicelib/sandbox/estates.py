@@ -38,8 +38,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         sky: Where.
-        name: `small`, `shop` or `fleet`; or what is added: `databases`, `front` or `groups` (their modules say what they
-            return), or `history`: so many `nights` in which every volume was backed up.
+        name: `small`, `shop` or `fleet`; or what is added: `databases`, `front` or `groups` (their modules tell
+            what they return), or `history`: so many `nights` in which every volume was backed up.
         params: For `fleet`: `volumes` (how many in all) and `per_instance`.
 
     Returns:

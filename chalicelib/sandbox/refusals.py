@@ -13,13 +13,7 @@ from chalicelib.sandbox.weather.sky import Sky
 
 GUARDED = {"autoscaling", "ec2", "kms", "rds", "sns"}
 QUERY = {"autoscaling", "rds"}  # these write refusals alike
-FAULTY = {
-    "arc-zonal-shift",
-    "autoscaling",
-    "ec2",
-    "elasticloadbalancing",
-    "rds",
-}  # these meet throttling and lost answers
+FAULTY = {"arc-zonal-shift", "autoscaling", "ec2", "elasticloadbalancing", "rds"}  # throttling and lost answers
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _TYPE = re.compile(rb'"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"')
 
