@@ -76,5 +76,6 @@ class Settings(BaseSettings):
     keep_runs_days: int = Field(400, ge=1, description="How long a finished run that owes nothing stays in the ledger.")
     notice_topic: str = Field("", description="ARN of the SNS topic that is told of runs; empty = none.")
     event_bus: str = Field("", description="Name of the EventBridge bus that is told of runs; empty = none.")
+    api_url: str = Field("", description="Base URL of the API, which notices name; empty = they name the command only.")
     limits: Limits = Limits()
     pace: Pace = Pace()

@@ -11,7 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from chalicelib.actions.base import Action, ActionModel, Check, Review, StepContext, Undo, Verdict
-from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Failure, Finding, Obligation, Plan
+from chalicelib.domain.change import (
+    Change,
+    ChangeKind,
+    Effect,
+    EffectState,
+    Failure,
+    Finding,
+    Obligation,
+    Plan,
+    Question,
+)
 from chalicelib.errors import ActionError, ErrorKind
 from chalicelib.settings import Limits
 
@@ -67,6 +77,10 @@ class World:
         owes: name -> what making it leaves to be done.
         lasting: names that cannot be taken back.
         unmade: what was taken back, in order.
+        ask: What plans ask a person first.
+        more: Names that are planned beside those that were given.
+        less: Names that are not planned although they were given.
+        answers: What the context said of the answer, each time that anything was planned.
     """
 
     clock: FakeClock
@@ -88,6 +102,10 @@ class World:
     most_in_flight: int = 0
     plan_error: Exception | None = None
     plan_failures: tuple[Failure, ...] = ()
+    ask: Question | None = None
+    more: list[str] = field(default_factory=list)
+    less: set[str] = field(default_factory=set)
+    answers: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
         """Return the names of everything made, oldest first."""
@@ -112,9 +130,14 @@ class MakeThings(Action[ThingsGiven]):
     def plan(self, given: ThingsGiven, ctx: StepContext) -> Plan:
         if self.world.plan_error:
             raise self.world.plan_error
-        changes = [self._change(name, ctx) for name in given.names]
+        self.world.answers.append(ctx.answer)
+        names = [name for name in (*given.names, *self.world.more) if name not in self.world.less]
+        changes = [self._change(name, ctx) for name in names]
         changes += [self._change(f"copy-of-{t['item']}", ctx, str(t["made_by"])) for t in given.things]
-        return Plan(changes=tuple(changes), failures=self.world.plan_failures)
+        return Plan(changes=tuple(changes), failures=self.world.plan_failures, ask=self._asks(given))
+
+    def _asks(self, given: ThingsGiven) -> Question | None:
+        return self.world.ask if given.names else None
 
     @staticmethod
     def _change(name: str, ctx: StepContext, after: str | None = None) -> Change:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from chalicelib.aws.clients import Aws
+from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Change, Effect, Finding, Plan, effect_id
 from chalicelib.domain.protection import Protection
 from chalicelib.domain.signature import Signature
@@ -87,7 +88,8 @@ class StepContext:
         summary: What the run has done so far, for notices: a subject line, then details.
         protections: What the deployed runbooks protect, as far as anybody has told.
         drill: Where this drill may make things; None when this is no drill.
-        answer: What a person chose, when the plan asked; empty otherwise.
+        answer: What a person chose, when the plan asked and there was something to choose; empty otherwise.
+        answered: The whole answer, also of questions without choices; None while nobody said yes.
         troubled_since: When the trouble that caused the run began, e.g. the alarm's first breaching datapoint (UTC).
     """
 
@@ -106,6 +108,7 @@ class StepContext:
     protections: Sequence[Protection] = field(default_factory=tuple)
     drill: DrillSite | None = None
     answer: str = ""
+    answered: Answer | None = None
     troubled_since: datetime | None = None
 
     def effect_id(self, key: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import Field, JsonValue
 
+from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Failure, Finding
 from chalicelib.domain.owing import Owed
+from chalicelib.domain.question import Asked, OpenQuestion, shown
 from chalicelib.domain.recovery import Measured, measured, recoveries_in, worst
 from chalicelib.domain.run import CallCount, Counts, Pause, Run, RunCause, RunState, StepRow, StepState
 from chalicelib.domain.runbook import PHASES, Runbook
@@ -36,7 +38,7 @@ class Objectives(Strict):
 
 
 class StepRecord(Strict):
-    """What one step came to."""
+    """What one step came to. `question` is what it asks of people now, `answer` what was answered."""
 
     id: str
     phase: str
@@ -52,6 +54,8 @@ class StepRecord(Strict):
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     outputs: dict[str, JsonValue] = Field(default_factory=dict)
+    question: OpenQuestion | None = None
+    answer: Answer | None = None
 
 
 class Times(Strict):
@@ -129,6 +133,16 @@ def record_of(run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[st
     )
 
 
+def with_questions(record: RunRecord, asked: Mapping[str, Asked], run: Run, now: datetime) -> RunRecord:
+    """Return a record that says what its steps ask of people, and what was answered; `asked` by step, the newest."""
+    steps = tuple(_answered(step, asked[step.id], run, now) if step.id in asked else step for step in record.steps)
+    return record.model_copy(update={"steps": steps})
+
+
+def _answered(step: StepRecord, asked: Asked, run: Run, now: datetime) -> StepRecord:
+    return step.model_copy(update={"question": shown(asked, run, now), "answer": step.answer or asked.answer})
+
+
 def _steps(run: Run, runbook: Runbook, rows: dict[str, StepRow]) -> list[StepRecord]:
     records = []
     for phase in PHASES:
@@ -159,6 +173,7 @@ def _step(row: StepRow) -> StepRecord:
         findings=row.findings,
         notes=row.notes,
         outputs=row.outputs,
+        answer=row.answer,
     )
 
 

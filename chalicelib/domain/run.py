@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
+from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Finding, Forecast
 from chalicelib.domain.types import Strict
 
@@ -104,6 +105,7 @@ class Run(Strict):
         paused_at: Since when it has been held back.
         paused_s: How many seconds earlier pauses held it back; its steps' deadlines were put off by as much.
         told: What people were told of it while it ran.
+        asked: How many questions each step has asked of people.
         calls: AWS calls so far, as far as they were recorded (a killed slice's last calls are not).
     """
 
@@ -132,6 +134,7 @@ class Run(Strict):
     paused_at: datetime | None = None
     paused_s: int = 0
     told: tuple[str, ...] = ()
+    asked: dict[str, int] = Field(default_factory=dict)
     calls: tuple[CallCount, ...] = ()
     code: str = ""
     message: str = ""
@@ -165,7 +168,7 @@ class Counts(Strict):
 class StepRow(Strict):
     """One step of a run as the ledger holds it. Its existence with `planned_at` is what makes its plan count.
 
-    `paused_s` says which of the run's pauses its deadline has been put off by.
+    `paused_s` says which of the run's pauses its deadline has been put off by, `answer` who said yes to its plan.
     """
 
     step_id: str
@@ -191,6 +194,7 @@ class StepRow(Strict):
     reviewed_at: datetime | None = None
     round: int = 1
     paused_s: int = 0
+    answer: Answer | None = None
 
     @property
     def settled(self) -> bool:

@@ -63,6 +63,8 @@ class Step(Strict):
         within: How long the step may take; None = the action's own default.
         on_failure: Whether the run goes on after the step failed.
         tolerate: How much of it may fail before it counts as failed; None = anything less than all is partial.
+        approved_in_advance: Why nobody has to be asked: the reason is recorded. Where there is something to choose, a
+            person is asked all the same.
     """
 
     id: Annotated[str, Field(pattern=ID_PATTERN, max_length=40)]
@@ -73,6 +75,7 @@ class Step(Strict):
     within: Duration | None = None
     on_failure: OnFailure = "stop"
     tolerate: Tolerance | None = None
+    approved_in_advance: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")] | None = None
 
     @model_validator(mode="before")
     @classmethod

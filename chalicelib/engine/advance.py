@@ -19,6 +19,7 @@ from chalicelib.domain.protection import Protection
 from chalicelib.domain.run import Run, RunState, StepRow, StepState
 from chalicelib.domain.runbook import Phase
 from chalicelib.domain.signature import Signatures
+from chalicelib.engine.asking import Asking
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.flow import Flow, failed
 from chalicelib.engine.measures import of_step
@@ -60,7 +61,8 @@ class Engine:
         self.signatures: Signatures = {name: action.signature() for name, action in actions.items()}
         self.teller = Teller(ledger, notices, journal)
         driver = Driver.over(ledger, clock, journal, settings.pace)
-        self._steps = Steps(ledger, aws, actions, clock, settings, driver, paged, protected)
+        self._asking = Asking(ledger, clock, journal, self.teller, paged, settings.api_url)
+        self._steps = Steps(ledger, aws, actions, clock, settings, driver, self._asking, paged, protected)
         self._memory: dict[str, RunMemory] = {}
 
     @property
@@ -144,6 +146,7 @@ class Engine:
 
     def _pause(self, memory: RunMemory) -> Tick:
         """Record the slice, hand over if this generation has worked long enough, and say how long to wait."""
+        self._asking.tell(memory)
         now, pace = self.clock.now(), self.settings.pace
         wait_s = max(1, int(-(-(self._next(memory, now) - now).total_seconds() // 1)))
         run = self._recorded(memory).model_copy(
@@ -211,6 +214,7 @@ class Engine:
         )
         if state is RunState.SUCCEEDED:
             self.ledger.note_success(run.runbook, run.cause.occurred_at)
+        self._asking.end(memory)
         self.teller.will_end(ended)
         owed = len(self.ledger.owed(run.run_id))
         # Before it is recorded: killed in between, it is counted twice, and no failure goes uncounted.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.change import Change, Effect
-from chalicelib.domain.report import RunRecord, record_of
+from chalicelib.domain.question import Asked, standing
+from chalicelib.domain.report import RunRecord, record_of, with_questions
 from chalicelib.domain.run import Run, StepRow
 from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.ports import Ledger
@@ -20,7 +21,17 @@ def record(ledger: Ledger, run: Run, now: datetime) -> RunRecord:
         StoreError: the ledger cannot be reached.
     """
     runbook = Runbook.model_validate(ledger.runbook(run.run_id))
-    return record_of(run, runbook, ledger.steps(run.run_id), ledger.owed(run.run_id), now)
+    rows, asked = _rows(ledger, run)
+    found = record_of(run, runbook, list(rows.values()), ledger.owed(run.run_id), now)
+    return with_questions(found, asked, run, now)
+
+
+def _rows(ledger: Ledger, run: Run) -> tuple[dict[str, StepRow], dict[str, Asked]]:
+    """Return the steps as they stand, those that asked and are not committed too, and the newest question of each."""
+    rows = {row.step_id: row for row in ledger.steps(run.run_id)}
+    asked = {one.step_id: one for one in ledger.questions(run.run_id)} if run.asked else {}
+    waiting = {step_id: standing(one, run) for step_id, one in asked.items() if step_id not in rows}
+    return rows | {step_id: row for step_id, row in waiting.items() if row}, asked
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ def changes(ledger: Ledger, run: Run, after: tuple[int, int, int]) -> Iterator[M
     Raises:
         StoreError: the ledger cannot be reached.
     """
-    rows = {row.step_id: row for row in ledger.steps(run.run_id)}
+    rows, _ = _rows(ledger, run)
     runbook = Runbook.model_validate(ledger.runbook(run.run_id))
     for at, step in enumerate(runbook.all_steps()):
         row = rows.get(step.id)

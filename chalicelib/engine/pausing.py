@@ -39,7 +39,8 @@ def take_note(ledger: Ledger, journal: Journal, memory: RunMemory, now: datetime
         for row in list(memory.rows.values()):
             if not row.settled:
                 memory.rows[row.step_id] = _put_off(row, total)
-                ledger.save_step(run.run_id, memory.rows[row.step_id])
+                if row.planned_at is not None:  # a row is what commits a plan: a step without one has none yet
+                    ledger.save_step(run.run_id, memory.rows[row.step_id])
 
 
 def _put_off(row: StepRow, total: int) -> StepRow:

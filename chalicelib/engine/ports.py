@@ -12,6 +12,7 @@ from chalicelib.domain.notice import Notice, Telling
 from chalicelib.domain.owing import Owed
 from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
 from chalicelib.domain.watch import Breach
+from chalicelib.engine.questions import Questions
 
 
 class Clock(Protocol):
@@ -84,7 +85,7 @@ class Tick:
     generation: int
 
 
-class Ledger(Protocol):
+class Ledger(Questions, Protocol):
     """The truth about runs. Every write that depends on who drives the run fails when that is no longer true.
 
     All methods raise StoreError when the table cannot be reached; what a lost answer left open is safe to repeat.

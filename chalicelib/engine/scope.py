@@ -55,6 +55,7 @@ def _plain(message: str) -> str:
 
 def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Limits, now: datetime) -> StepContext:
     """Return what an action may know. `always:` and `on_failure:` of a continued run make effects of their own."""
+    answered = memory.rows[step_id].answer if step_id in memory.rows else None
     return StepContext(
         run_id=memory.run.run_id,
         step_id=step_id,
@@ -68,6 +69,8 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         timezone=next((each.timezone for each in memory.runbook.when if isinstance(each, ScheduleTrigger)), "UTC"),
         attempt=memory.run.round if phase in {"always", "on_failure"} else 1,
         summary=summary_of(memory, now),
+        answer=answered.choice if answered else "",
+        answered=answered,
         troubled_since=memory.run.cause.since or memory.run.cause.occurred_at,
     )
 

@@ -15,6 +15,7 @@ from chalicelib.domain.protection import Protection
 from chalicelib.domain.run import Counts, StepRow, StepState, counted, plan_digest
 from chalicelib.domain.runbook import Step
 from chalicelib.domain.template import holds
+from chalicelib.engine.asking import Asking
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.memory import RunMemory
 from chalicelib.engine.ports import Clock, Ledger
@@ -35,6 +36,7 @@ class Steps:
     clock: Clock
     settings: Settings
     driver: Driver
+    asking: Asking
     paged: Any  # how the store cuts plans into pages
     protected: Callable[[], Sequence[Protection]]  # what all runbooks protect
 
@@ -83,6 +85,8 @@ class Steps:
             if isinstance(action, Check):
                 return self._judged(memory, step, row, action)
             row = self._planned(memory, step, row, action)
+            if row.planned_at is None:
+                return row
         if isinstance(action, Check):
             return row
         ctx = context_of(memory, step.id, row.phase, self.aws, self.settings.limits, self.clock.now())
@@ -90,11 +94,19 @@ class Steps:
         return self._settled(memory, step, row, action, ctx)
 
     def _planned(self, memory: RunMemory, step: Step, row: StepRow, action: Action[Any]) -> StepRow:
-        """Plan, judge and commit. What an earlier process committed counts, and this plan is void."""
-        now = self.clock.now()
+        """Plan, judge, ask if need be, and commit. What an earlier process committed counts, and this plan is void."""
+        within = step.within or action.within
+        row = self.asking.heard(memory, row, within)
+        if row.state is not StepState.RUNNING:
+            return row
+        now, memory.rows[step.id] = self.clock.now(), row
         ctx = context_of(memory, step.id, row.phase, self.aws.reading(), self.settings.limits, now)
         plan = action.plan(given_to(step, action, scope_of(memory, self.actions)), ctx)
         judged = judged_plan(memory, plan)
+        row = self.asking.agreed(memory, step, row, judged, within)
+        return self._committed(memory, row, judged, now) if row.state is StepState.RUNNING else row
+
+    def _committed(self, memory: RunMemory, row: StepRow, judged: Plan, now: datetime) -> StepRow:
         pages = self.paged(judged.changes)
         wanted = row.model_copy(
             update={
@@ -109,11 +121,11 @@ class Steps:
             }
         )
         row = self.ledger.commit_plan(memory.run.run_id, wanted, pages)
-        known = memory.step(step.id)
+        known = memory.step(row.step_id)
         for number in range(row.pages):
             ours = row.digest == wanted.digest and row.pages == wanted.pages
             known.add_page(number, pages[number] if ours else self.ledger.page(memory.run.run_id, row, number))
-        memory.rows[step.id] = row
+        memory.rows[row.step_id] = row
         return row
 
     def _judged(self, memory: RunMemory, step: Step, row: StepRow, check: Check[Any]) -> StepRow:

@@ -15,6 +15,7 @@ from chalicelib.domain.change import Change, Effect
 from chalicelib.domain.run import Run, RunCause, RunState, StepRow, Stop
 from chalicelib.errors import InputError, RefusedError, StoreError, SupersededError
 from chalicelib.stores import rows
+from chalicelib.stores.answers import Answers
 from chalicelib.stores.claims import Claims
 from chalicelib.stores.pauses import Pauses
 from chalicelib.stores.table import ConditionError
@@ -26,7 +27,7 @@ MINE = "{generation} = :generation AND {run_state} = :running"
 RECORDED = 50  # most effects of one update: far below DynamoDB's 4 KB of expression, whatever parses it
 
 
-class DynamoLedger(Claims, Pauses, Watch):
+class DynamoLedger(Claims, Pauses, Watch, Answers):
     """The ledger on DynamoDB; see `engine.ports.Ledger` for what each method promises."""
 
     keep_days = 400

@@ -21,6 +21,8 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 | TOLD#<region> | a notice's id | what became of telling it, by channel |
 | UNTOLD#<region> | <run> | that the end of a run is still to be told |
 | PAUSE#<region> | ALL, or RUNBOOK#<name> | that runs wait before their next effect |
+
+Questions and answers: see `answers`.
 """
 
 from __future__ import annotations

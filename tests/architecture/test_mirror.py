@@ -29,6 +29,7 @@ ELSEWHERE = {
     "actions/protected.py": ("scenarios/test_watchdog.py", "how what is protected stands"),
     "engine/watchdog.py": ("scenarios/test_watchdog.py", "silence is an alarm"),
     "stores/watch.py": ("scenarios/test_watchdog.py", "what the watchdog knows"),
+    "engine/answering.py": ("unit/engine/test_asking.py", "what people answer, beside the engine that hears it"),
     "engine/advance.py": ("unit/engine/test_run.py", "whole runs, slice by slice"),
     "engine/flow.py": ("unit/engine/test_run.py", "the order of steps shows in whole runs only"),
     "engine/looking.py": ("unit/engine/test_driver.py", "when the driver looks next"),
@@ -38,13 +39,18 @@ ELSEWHERE = {
     "engine/scope.py": ("unit/engine/test_run.py", "what references see in whole runs"),
     "engine/steps.py": ("unit/engine/test_run.py", "the life of steps shows in whole runs"),
     "stores/obligations.py": ("unit/engine/test_obligations.py", "what runs owe, whoever does it"),
+    "stores/answers.py": ("unit/engine/test_asking.py", "the part of the ledger in which people answer"),
     "stores/pauses.py": ("unit/engine/test_pausing.py", "the part of the ledger in which people hold runs back"),
     "stores/claims.py": ("unit/stores/test_ledger.py", "the part of the ledger in which runs meet"),
     "stores/rows.py": ("unit/stores/test_ledger.py", "how the ledger writes"),
     "stores/table.py": ("unit/stores/test_ledger.py", "what the ledger speaks to DynamoDB through"),
     "stores/creation.py": ("unit/stores/test_ledger.py", "makes the ledger's table"),
 }
-NOTHING_TO_TEST = {"engine/ports.py": "protocols only", "engine/clock.py": "the machine's clock; tests have another"}
+NOTHING_TO_TEST = {
+    "engine/ports.py": "protocols only",
+    "engine/questions.py": "a protocol",
+    "engine/clock.py": "the machine's clock; tests have another",
+}
 
 
 def _modules() -> list[str]:
