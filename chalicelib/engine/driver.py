@@ -62,7 +62,7 @@ class Driver:
         return row.deadline is not None and memory.run.paused_at is None and self.clock.now() >= row.deadline
 
     def _follow_needs(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
-        """End changes whose source ended without a result."""
+        """End changes whose source ended without a result; what follows something needless is needless itself."""
         ended: dict[str, Effect] = {}
         broken = {f"{name}/{change.key}" for name, one in memory.steps.items() for change in one.in_state(*BROKEN)}
         for change in step.in_state(EffectState.ABSENT) if broken else ():
@@ -70,10 +70,11 @@ class Driver:
                 if need in broken:
                     source = memory.effect(need)
                     why = source.message or source.state.value
+                    moot = source.state is EffectState.MOOT and change.key not in ended
                     ended[change.key] = Effect(
-                        state=EffectState.FAILED,
+                        state=EffectState.MOOT if moot else EffectState.FAILED,
                         at=self.clock.now(),
-                        code="action.source_failed",
+                        code="" if moot else "action.source_failed",
                         message=f"{change.resource}: not done, because {need} {source.state.value}: {why}",
                     )
         record(self.ledger, memory, row, step, ended)

@@ -139,6 +139,9 @@ class _Builder:
         self._subnets = {zone: subnet.id for zone, subnet in backend.get_default_subnets().items()}
         self._image = backend.register_image("lifeboat-demo", "The image of the demo's machines")
         self._image.root_device_name = "/dev/xvda"
+        vpc_id = backend.get_default_vpc().id
+        name = f"shop-{len(backend.groups[vpc_id])}"  # an estate may be built beside another
+        self._group = backend.create_security_group(name, "The machines of the shop", vpc_id)
         backend.snapshots.pop(self._image.ebs_snapshot.id)  # the image is the vendor's, and so is what it is made of
 
     def machine(self, machine: Machine) -> None:
@@ -154,9 +157,13 @@ class _Builder:
             subnet_id=self._subnets[zone],
             placement=zone,
             block_device_mappings=[],
+            security_group_ids=[self._group],
             tags={"instance": machine.tags()},
         )
         [instance] = reservation.instances
+        instance.started_at_s = 0.0  # long ago: its status checks are over
+        role = f"shop-{machine.tags()['tier']}"
+        instance.iam_instance_profile = {"Arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/{role}", "Id": role}
         self.built.instances.append(instance.id)
         self.built.names[machine.name] = instance.id
         for disk in machine.disks:

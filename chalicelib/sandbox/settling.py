@@ -38,3 +38,5 @@ def _settle_land(land: Land, now_s: float) -> None:
     for instance in land.instances.values():
         instance.settled_at_s = min(instance.settled_at_s, now_s)
         instance.visible_at_s = min(instance.visible_at_s, now_s)
+    for thing in [*land.backend.amis.values(), *land.backend.addresses]:
+        thing.visible_at_s = min(getattr(thing, "visible_at_s", now_s), now_s)

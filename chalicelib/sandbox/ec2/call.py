@@ -49,6 +49,16 @@ class Ec2Call:
             raise AwsError("InvalidParameterValue", f"Value ({value}) for parameter {name} is invalid.")
         return int(value)
 
+    def reach(self, zone: str, *what: object) -> None:
+        """Act on something in a zone; a witness reaches everything.
+
+        Raises:
+            Hung: the zone is dark and nothing is answered.
+            AwsError: the zone is dark and the call fails.
+        """
+        if not self.witness:
+            self.sky.darkness.reach(self.land.region, zone, self.operation, *what)
+
     def snapshot(self, snapshot_id: str, land: Land | None = None) -> Any:
         """Return a snapshot of this Region, or of another.
 

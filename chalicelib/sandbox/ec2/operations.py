@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.sandbox.ec2 import copies, holds, reading, snapshots, tagging, volumes
+from chalicelib.sandbox.ec2 import (
+    addresses,
+    capacity,
+    copies,
+    fast_restore,
+    holds,
+    images,
+    launching,
+    machines,
+    reading,
+    snapshots,
+    statuses,
+    subnets,
+    tagging,
+    volumes,
+)
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.wire import AwsError, Tree, truth
 
 Operation = Callable[[Ec2Call], Tree]
 
 OPERATIONS: dict[str, Operation] = {
+    "AllocateAddress": addresses.allocate_address,
+    "AssociateAddress": addresses.associate_address,
     "AttachVolume": volumes.attach_volume,
     "CopySnapshot": copies.copy_snapshot,
     "CreateSnapshot": snapshots.create_snapshot,
@@ -20,15 +37,30 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteSnapshot": snapshots.delete_snapshot,
     "DeleteTags": tagging.delete_tags,
     "DeleteVolume": volumes.delete_volume,
-    "DescribeImages": holds.describe_images,
+    "DeregisterImage": images.deregister_image,
+    "DescribeAddresses": addresses.describe_addresses,
+    "DescribeFastSnapshotRestores": fast_restore.describe_fast_snapshot_restores,
+    "DescribeImages": images.describe_images,
+    "DescribeInstanceAttribute": machines.describe_instance_attribute,
+    "DescribeInstanceStatus": statuses.describe_instance_status,
+    "DescribeInstanceTypeOfferings": capacity.describe_instance_type_offerings,
     "DescribeInstances": reading.describe_instances,
     "DescribeLockedSnapshots": holds.describe_locked_snapshots,
     "DescribeSnapshots": reading.describe_snapshots,
-    "DescribeVolumeStatus": reading.describe_volume_status,
+    "DescribeSubnets": subnets.describe_subnets,
+    "DescribeVolumeStatus": statuses.describe_volume_status,
     "DescribeVolumes": reading.describe_volumes,
     "DetachVolume": volumes.detach_volume,
+    "DisassociateAddress": addresses.disassociate_address,
+    "EnableFastSnapshotRestores": fast_restore.enable_fast_snapshot_restores,
     "LockSnapshot": holds.lock_snapshot,
-    "RegisterImage": holds.register_image,
+    "ModifyInstanceAttribute": machines.modify_instance_attribute,
+    "RegisterImage": images.register_image,
+    "ReleaseAddress": addresses.release_address,
+    "RunInstances": launching.run_instances,
+    "StartInstances": machines.start_instances,
+    "StopInstances": machines.stop_instances,
+    "TerminateInstances": machines.terminate_instances,
 }
 
 

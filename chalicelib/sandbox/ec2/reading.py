@@ -1,4 +1,4 @@
-"""DescribeSnapshots, DescribeVolumes, DescribeInstances and DescribeVolumeStatus."""
+"""DescribeSnapshots, DescribeVolumes and DescribeInstances."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.sandbox.ec2 import tags
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.listing import Kind, listed
-from chalicelib.sandbox.ec2.shapes import instance_shape, snapshot_shape, volume_shape, volume_status_shape
+from chalicelib.sandbox.ec2.shapes import instance_shape, snapshot_shape, volume_shape
 from chalicelib.sandbox.ec2.wire import AwsError, Tree, several
 from chalicelib.sandbox.weather.clock import iso
 from chalicelib.sandbox.weather.sky import ACCOUNT, Land
@@ -107,6 +107,9 @@ INSTANCES = Kind(
     "InvalidInstanceID.Malformed",
     {
         "availability-zone": lambda i: [i.availability_zone],
+        "client-token": lambda i: [i.client_token or ""],
+        "iam-instance-profile.arn": lambda i: [(i.iam_instance_profile or {}).get("Arn", "")],
+        "instance.group-id": lambda i: [g.id for g in i.security_groups],
         "block-device-mapping.device-name": lambda i: [d for d, _ in i.get_block_device_mapping],
         "block-device-mapping.volume-id": lambda i: [b.volume_id for _, b in i.get_block_device_mapping],
         "image-id": lambda i: [i.image_id],
@@ -142,12 +145,6 @@ def describe_volumes(call: Ec2Call) -> Tree:
         "volumeSet": [volume_shape(v, tags.visible(call.land, v.id, witness=call.witness)) for v in page.things],
         "nextToken": page.token,
     }
-
-
-def describe_volume_status(call: Ec2Call) -> Tree:
-    """List the health of volumes and how far they are initialized from their snapshot."""
-    page = listed(call, VOLUMES)
-    return {"volumeStatusSet": [volume_status_shape(v) for v in page.things], "nextToken": page.token}
 
 
 def describe_instances(call: Ec2Call) -> Tree:

@@ -6,9 +6,7 @@ from typing import Any
 
 from chalicelib.sandbox.ec2.wire import Tree, tag_set
 from chalicelib.sandbox.weather.clock import iso
-from chalicelib.sandbox.weather.sky import ACCOUNT, overhead
-
-RESTORE_MIB_PER_S = 60.0  # assumed pace at which a volume without a provisioned rate is read in from its snapshot
+from chalicelib.sandbox.weather.sky import ACCOUNT
 
 
 def snapshot_shape(snapshot: Any, tags: dict[str, str]) -> Tree:
@@ -75,32 +73,9 @@ def attachment_shape(hold: Any) -> Tree:
     }
 
 
-def volume_status_shape(volume: Any) -> Tree:
-    """Return the health of a volume, and how far it is read in from its snapshot."""
-    status: Tree = {
-        "volumeId": volume.id,
-        "availabilityZone": volume.zone.name,
-        "availabilityZoneId": volume.zone.zone_id,
-        "volumeStatus": {"status": "ok", "details": [{"name": "io-enabled", "status": "passed"}]},
-        "actionsSet": [],
-        "eventsSet": [],
-    }
-    if volume.snapshot_id:
-        rate = volume.initialization_rate or RESTORE_MIB_PER_S
-        whole_s = volume.size * 1024 / rate
-        done_s = max(0.0, overhead().now_s - volume.ready_at_s)
-        status["initializationStatusDetails"] = {
-            "initializationType": "provisioned-rate" if volume.initialization_rate else "default",
-            "progress": min(100, int(100 * done_s / whole_s)),
-            "estimatedTimeToCompleteInSeconds": max(0, int(whole_s - done_s)) if volume.initialization_rate else None,
-        }
-    return status
-
-
 def instance_shape(instance: Any, tags: dict[str, str], volumes: dict[str, Any]) -> Tree:
     """Return an instance as DescribeInstances shows it."""
     code, name = instance.state_now
-    zone = instance.ec2_backend.get_zone_by_name(instance.availability_zone)
     return {
         "instanceId": instance.id,
         "imageId": instance.image_id,
@@ -108,21 +83,13 @@ def instance_shape(instance: Any, tags: dict[str, str], volumes: dict[str, Any])
         "privateDnsName": instance.private_dns_name,
         "dnsName": instance.public_dns_name or "",
         "reason": instance.state_transition_reason or "",
+        "stateReason": _state_reason(instance, name),
+        "keyName": instance.key_name,
         "amiLaunchIndex": instance.ami_launch_index,
         "instanceType": instance.instance_type,
         "launchTime": iso(instance.launch_time.timestamp() if instance.launch_time.tzinfo else _utc_s(instance)),
-        "placement": {
-            "availabilityZone": instance.availability_zone,
-            "availabilityZoneId": zone.zone_id if zone else None,
-            "groupName": "",
-            "tenancy": "default",
-        },
         "monitoring": {"state": instance.monitoring_state},
-        "subnetId": instance.subnet_id,
-        "vpcId": instance.vpc_id,
-        "privateIpAddress": instance.private_ip_address,
-        "sourceDestCheck": True,
-        "groupSet": [{"groupId": g.id, "groupName": g.name} for g in instance.security_groups],
+        **_place(instance),
         "architecture": instance.architecture,
         "rootDeviceType": "ebs",
         "rootDeviceName": instance.root_device_name,
@@ -133,8 +100,55 @@ def instance_shape(instance: Any, tags: dict[str, str], volumes: dict[str, Any])
         "ebsOptimized": bool(instance.ebs_optimized),
         "enaSupport": True,
         "hibernationOptions": {"configured": bool((instance.hibernation_options or {}).get("Configured"))},
-        "iamInstanceProfile": None,
+        "iamInstanceProfile": _profile(instance),
+        "platformDetails": "Linux/UNIX",
         "tagSet": tag_set(tags),
+    }
+
+
+def _place(instance: Any) -> Tree:
+    """Return where an instance is, and how it is reached."""
+    zone = instance.ec2_backend.get_zone_by_name(instance.availability_zone)
+    return {
+        "placement": {
+            "availabilityZone": instance.availability_zone,
+            "availabilityZoneId": zone.zone_id if zone else None,
+            "groupName": "",
+            "tenancy": "default",
+        },
+        "subnetId": instance.subnet_id,
+        "vpcId": instance.vpc_id,
+        "privateIpAddress": instance.private_ip_address,
+        "ipAddress": instance.public_ip,
+        "sourceDestCheck": bool(instance.source_dest_check),
+        "groupSet": [{"groupId": g.id, "groupName": g.name} for g in instance.security_groups],
+        "networkInterfaceSet": [_interface(instance, nic) for nic in instance.nics.values()],
+    }
+
+
+def _state_reason(instance: Any, name: str) -> Tree | None:
+    if instance.doomed and name == "terminated":
+        return {"code": "Client.InternalError", "message": f"Client.InternalError: {instance.doomed}"}
+    reason = instance.state_reason
+    return {"code": reason.code, "message": reason.message} if reason and reason.code else None
+
+
+def _profile(instance: Any) -> Tree | None:
+    profile = instance.iam_instance_profile
+    return {"arn": profile["Arn"], "id": profile.get("Id", "")} if profile and profile.get("Arn") else None
+
+
+def _interface(instance: Any, nic: Any) -> Tree:
+    return {
+        "networkInterfaceId": nic.id,
+        "subnetId": instance.subnet_id,
+        "vpcId": instance.vpc_id,
+        "ownerId": ACCOUNT,
+        "status": "in-use",
+        "privateIpAddress": nic.private_ip_address,
+        "sourceDestCheck": bool(nic.source_dest_check),
+        "groupSet": [{"groupId": g.id, "groupName": g.name} for g in instance.security_groups],
+        "attachment": {"attachmentId": nic.attachment_id, "deviceIndex": nic.device_index, "status": "attached"},
     }
 
 

@@ -25,6 +25,7 @@ def create_snapshot(call: Ec2Call) -> Tree:
     """Start a snapshot of one volume; it is pending for a while."""
     volume = call.volume(call.required("VolumeId"))
     wanted = tag_specifications(call.form, "snapshot")
+    call.reach(volume.zone.name, volume.id)
     _check_volume(volume)
     quotas.check_snapshots(call, [volume])
     snapshot = _begin(call, volume, wanted)
@@ -41,6 +42,7 @@ def create_snapshots(call: Ec2Call) -> Tree:
     instance = call.instance(spec["InstanceId"])
     if instance.state_now[1] in {"terminated", "shutting-down"}:
         raise AwsError("IncorrectState", f"The instance '{instance.id}' is not in a state that allows snapshots.")
+    call.reach(instance.availability_zone, instance.id)
     volumes = _members(call, instance, spec)
     wanted = tag_specifications(call.form, "snapshot")
     copied = call.text("CopyTagsFromSource") == "volume"

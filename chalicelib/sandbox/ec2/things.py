@@ -64,6 +64,8 @@ class WeatherVolume(Volume):
         self.visible_at_s = sky.now_s + sky.settings.visibility_s
         self.fails: str | None = None
         self.initialization_rate: int | None = None
+        self.hydration_bytes = 0
+        self.fast_restored = False
 
     @property
     def attachment(self) -> Any:
@@ -167,6 +169,8 @@ class WeatherInstance(Instance):
         self.serial = sky.next_serial()
         self.visible_at_s = sky.now_s + sky.settings.visibility_s
         self.settled_at_s = sky.now_s + sky.settings.instance_start_s
+        self.started_at_s = sky.now_s
+        self.doomed = ""
         self.reservation_id = ""
         sky.land(self.ec2_backend.region_name).instances[self.id] = self
 
@@ -176,10 +180,13 @@ class WeatherInstance(Instance):
         code, name = self._state.code, self._state.name
         if overhead().now_s >= self.settled_at_s:
             return code, name
+        if self.doomed:
+            return 0, "pending"
         return {"running": (0, "pending"), "stopped": (64, "stopping"), "terminated": (32, "shutting-down")}[name]
 
     def start(self) -> InstanceState:
         """Start; `pending` for a while."""
+        self.started_at_s = overhead().now_s
         return self._move(super().start, overhead().settings.instance_start_s)
 
     def stop(self) -> InstanceState:

@@ -6,32 +6,30 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.sandbox.ec2 import keys, tags
+from chalicelib.sandbox.ec2 import fast_restore, keys, tags
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.notices import announce_volume
 from chalicelib.sandbox.ec2.shapes import attachment_shape, volume_shape
 from chalicelib.sandbox.ec2.wire import MISMATCH, AwsError, Tree, tag_specifications, truth
 
 SMALLEST_GIB = {"st1": 125, "sc1": 125, "io1": 4, "io2": 4}
+RATES = range(100, 301)  # MiB/s: https://docs.aws.amazon.com/ebs/latest/userguide/initalize-volume.html
 LARGEST_GIB = {"io2": 65536, "gp3": 65536, "standard": 1024}
 
 
 def create_volume(call: Ec2Call) -> Tree:
     """Create a volume, empty or from a snapshot; `creating` for a while. A repeated ClientToken makes no second one."""
     token = call.text("ClientToken")
-    asked = _fingerprint(call.form)
+    asked = fingerprint(call.form)
     if token and token in call.land.tokens:
         return _again(call, token, asked)
     zone = _zone(call)
-    snapshot = _snapshot(call)
-    size = _size(call, snapshot)
+    call.reach(zone, token)
     wanted = tag_specifications(call.form, "volume")
-    key_arn, wrong_key = _key(call, snapshot)
-    volume = _make(call, zone, snapshot, size, key_arn)
-    if wrong_key:
-        volume.fails = wrong_key
+    volume = made(call, zone, checked(call))
     if wanted:
         call.land.backend.create_tags([volume.id], wanted)
     if token:
@@ -40,9 +38,39 @@ def create_volume(call: Ec2Call) -> Tree:
     return volume_shape(volume, wanted)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A volume that may be made: all that is asked for is there, and the size fits. `wrong_key` shows later only."""
+
+    snapshot: Any
+    size: int
+    key_arn: str | None
+    wrong_key: str | None
+
+
+def checked(call: Ec2Call) -> Wanted:
+    """Check what is asked for in the fields of CreateVolume, and make nothing.
+
+    Raises:
+        AwsError: it cannot be made.
+    """
+    snapshot = _snapshot(call)
+    size = _size(call, snapshot)
+    _check_rate(call, snapshot)
+    return Wanted(snapshot, size, *_key(call, snapshot))
+
+
+def made(call: Ec2Call, zone: str, wanted: Wanted) -> Any:
+    """Make the volume that was checked, in a zone given by name."""
+    volume = _make(call, zone, wanted.snapshot, wanted.size, wanted.key_arn)
+    volume.fails = wanted.wrong_key
+    return volume
+
+
 def delete_volume(call: Ec2Call) -> Tree:
     """Delete a volume that is attached nowhere."""
     volume = call.volume(call.required("VolumeId"))
+    call.reach(volume.zone.name, volume.id)
     holds = volume.attachments
     if holds:
         raise AwsError("VolumeInUse", f"Volume {volume.id} is currently attached to {holds[0].instance_id}")
@@ -59,7 +87,8 @@ def _again(call: Ec2Call, token: str, asked: str) -> Tree:
     return volume_shape(volume, call.land.backend.tags.get(volume_id, {}))
 
 
-def _fingerprint(form: Tree) -> str:
+def fingerprint(form: Tree) -> str:
+    """Return what a request asks for, to be compared with that of a repeated client token."""
     return repr(sorted((key, repr(value)) for key, value in form.items() if key not in {"ClientToken", "DryRun"}))
 
 
@@ -107,6 +136,15 @@ def _size(call: Ec2Call, snapshot: Any) -> int:
     return size
 
 
+def _check_rate(call: Ec2Call, snapshot: Any) -> None:
+    rate = call.number_of("VolumeInitializationRate")
+    if rate is not None and (snapshot is None or rate not in RATES):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value ({rate}) for parameter VolumeInitializationRate is invalid: 100 to 300 MiB/s, from a snapshot.",
+        )
+
+
 def _key(call: Ec2Call, snapshot: Any) -> tuple[str | None, str | None]:
     asked, encrypted = call.text("KmsKeyId"), truth(call.text("Encrypted"))
     if asked and not encrypted:
@@ -137,6 +175,8 @@ def _make(call: Ec2Call, zone: str, snapshot: Any, size: int, key_arn: str | Non
     volume.initialization_rate = call.number_of("VolumeInitializationRate")
     if snapshot is not None:
         volume.ready_at_s = call.sky.now_s + call.sky.settings.volume_restore_s
+        volume.hydration_bytes = snapshot.full_bytes
+        volume.fast_restored = fast_restore.enabled(call.land, snapshot.id, zone, call.sky.now_s)
     return volume
 
 
@@ -145,6 +185,7 @@ def attach_volume(call: Ec2Call) -> Tree:
     volume = call.volume(call.required("VolumeId"))
     instance = call.instance(call.required("InstanceId"))
     device = call.required("Device")
+    call.reach(instance.availability_zone, volume.id)
     _check_attachable(call, volume, instance, device)
     hold = call.land.backend.attach_volume(volume.id, instance.id, device)
     return attachment_shape(hold)
@@ -185,5 +226,6 @@ def detach_volume(call: Ec2Call) -> Tree:
         raise AwsError("InvalidParameterValue", f"{volume.id} is attached to several instances: name one.")
     if device is not None and device != holds[0].device:
         raise AwsError("InvalidAttachment.NotFound", f"The volume '{volume.id}' is not attached as {device}.")
+    call.reach(volume.zone.name, volume.id)
     holds[0].gone_at_s = call.sky.now_s + call.sky.settings.detach_s
     return attachment_shape(holds[0])

@@ -47,14 +47,16 @@ def truth(value: str | None, *, default: bool = False) -> bool:
     return default if value is None else value.lower() == "true"
 
 
-def tag_specifications(tree: Tree, kind: str) -> dict[str, str]:
-    """Return the tags asked for one kind of resource.
+def tag_specifications(tree: Tree, kind: str, also: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the tags asked for one kind of resource; `also` are further kinds that the operation makes.
 
     Raises:
         AwsError: another kind of resource is named (InvalidParameterValue), as EC2 answers.
     """
     wanted: dict[str, str] = {}
     for spec in several(tree.get("TagSpecification")):
+        if spec.get("ResourceType") in also:
+            continue
         if spec.get("ResourceType") != kind:
             raise AwsError(
                 "InvalidParameterValue",

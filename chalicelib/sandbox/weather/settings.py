@@ -85,6 +85,7 @@ class DarkZones(_Knobs):
 
     hang_share: float = Field(default=0.5, ge=0, le=1)
     hang_s: float = Field(default=20.0, ge=0)  # virtual seconds that a client waits in vain
+    status_lag_s: float = Field(default=60.0, ge=0)  # until status checks show it
 
 
 class Scaling(_Knobs):
@@ -110,6 +111,10 @@ class Weather(_Knobs):
     detach_s: float = Field(default=6.0, ge=0)
     instance_start_s: float = Field(default=30.0, ge=0)
     instance_stop_s: float = Field(default=40.0, ge=0)
+    instance_checks_s: float = Field(default=60.0, ge=0)  # until the status checks of a started instance are ok
+    hydration_mib_s: float = Field(default=60.0, gt=0)  # how fast a volume is read in when no rate is provisioned
+    no_capacity: list[str] = Field(default_factory=list)  # `<zone name or ID>/<instance type or *>`
+    free_addresses: dict[str, int] = Field(default_factory=dict)  # of subnets, instead of what they have
     page_size: int = Field(default=1000, ge=5, le=1000)
     quotas: Quotas = Field(default_factory=Quotas)
     buckets: Buckets = Field(default_factory=Buckets)

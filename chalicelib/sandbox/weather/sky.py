@@ -33,6 +33,7 @@ class Land:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     instances: dict[str, Any] = field(default_factory=dict)
     copied_volumes: dict[tuple[str, str], str] = field(default_factory=dict)
+    fast: dict[tuple[str, str], float] = field(default_factory=dict)  # (snapshot, zone's name): when it is fast
 
 
 class Sky:

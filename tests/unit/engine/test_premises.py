@@ -6,6 +6,7 @@ from moto import mock_aws
 
 from chalicelib.actions.base import Review
 from chalicelib.domain.run import RunState, StepState
+from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import make_bench
 
 
@@ -17,6 +18,18 @@ def test_a_change_that_is_no_longer_needed_is_moot_and_never_sent() -> None:
         assert run.state is RunState.SUCCEEDED
         assert bench.rows(run)["things"].counts.moot == 1
         assert "b" not in bench.world.applied
+
+
+def test_what_follows_something_needless_is_needless_itself_and_no_failure() -> None:
+    with mock_aws():
+        bench = make_bench(review_every_s=0)
+        bench.world.reviews["b"] = Review(state="moot", message="b: it is healthy again")
+        things = toy_runbook()["steps"][0]
+        copies = {"id": "copies", "uses": "toy.make_things", "with": {"things": "${{ steps.things.things }}"}}
+        run = bench.run(verify=[], steps=[things, copies])
+        row = bench.rows(run)["copies"]
+        assert (run.state, row.counts.moot, row.failures) == (RunState.SUCCEEDED, 1, ())
+        assert "copy-of-b" not in bench.world.applied
 
 
 def test_a_change_whose_premise_is_gone_is_a_conflict_and_fails_by_name() -> None:
