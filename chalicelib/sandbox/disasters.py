@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.sandbox import news
 from chalicelib.sandbox.alarms import changing
+from chalicelib.sandbox.rds import outages
 from chalicelib.sandbox.weather.clock import iso
 from chalicelib.sandbox.weather.darkness import Dark
 from chalicelib.sandbox.weather.sky import Sky
@@ -90,6 +91,14 @@ def alarm(sky: Sky, given: Json) -> Json:
     return {"name": name, "state": state}
 
 
+def database_lost(sky: Sky, given: Json) -> Json:
+    """Lose the host of the primary of a DB instance or cluster: `name`, `region`."""
+    region, name = str(given.pop("region", HOME)), str(given.pop("name"))
+    _nothing_left(given)
+    outages.lose_primary(sky, region, name)
+    return {"name": name, "region": region}
+
+
 def _told(dark: Dark) -> Json:
     since = iso(dark.since_s, timespec="seconds")
     return {"region": dark.region, "zone": dark.zone_name, "zone_id": dark.zone_id, "since": since}
@@ -102,6 +111,7 @@ def _nothing_left(given: Json) -> None:
 
 KINDS: dict[str, Callable[[Sky, Json], Json]] = {
     "az_dark": az_dark,
+    "database_lost": database_lost,
     "heal": heal,
     "flapping_alarm": flapping_alarm,
     "alarm": alarm,

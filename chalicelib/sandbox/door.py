@@ -22,7 +22,7 @@ from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.operations import OPERATIONS, perform
 from chalicelib.sandbox.elb import door as elb
 from chalicelib.sandbox.rds import operations as rds
-from chalicelib.sandbox.rds import windows
+from chalicelib.sandbox.rds import replicas, windows
 from chalicelib.sandbox.rds import wire as rds_wire
 from chalicelib.sandbox.rds.call import RdsCall
 from chalicelib.sandbox.rds.things import land as rds_land
@@ -108,6 +108,8 @@ class Door:
     def _carry_out(self, request: Request, target: Target, number: int) -> Response:
         if target.service in scaling.NEARBY and self.sky.weather:
             living.catch_up(self.sky)
+        if target.service == "monitoring":
+            replicas.tell_lag(self.sky, target.region)
         ours = SERVICES.get(target.service) if self.sky.weather else None
         answer = ours(self, request, target, number) if ours else None
         return answer or recycle_bin.answer(self.sky, target, request) or self._by_moto(request)

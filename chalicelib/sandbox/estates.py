@@ -16,6 +16,7 @@ from chalicelib.sandbox.autoscaling import estate as groups
 from chalicelib.sandbox.ec2 import history
 from chalicelib.sandbox.estate_plans import PLANS, Disk, Machine, fleet
 from chalicelib.sandbox.rds import estate as databases
+from chalicelib.sandbox.rds import replicas
 from chalicelib.sandbox.weather.sky import ACCOUNT, Sky
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         sky: Where.
-        name: `small`, `shop` or `fleet`; or what is added: `databases`, `front` or `groups` (their modules tell
-            what they return), or `history`: so many `nights` in which every volume was backed up.
+        name: `small`, `shop` or `fleet`; or what is added: `databases`, `replicas` of these, `front` or `groups`
+            (their modules tell what they return), or `history`: so many `nights` in which every volume was backed up.
         params: For `fleet`: `volumes` (how many in all) and `per_instance`.
 
     Returns:
@@ -49,7 +50,7 @@ def build(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such estate, or it takes no such parameters.
     """
-    if name in {"databases", "front", "groups", "history"}:
+    if name in {"databases", "front", "groups", "history", "replicas"}:
         return _added(sky, name, params)
     machines, loose = _plan(name, params)
     backend = sky.land(HOME).backend
@@ -83,6 +84,8 @@ def _added(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
             return groups.build(sky, HOME, {})
     if name == "front":
         return front.build(sky, HOME, params)
+    if name == "replicas":
+        return _replicas(sky)
     count, policy = int(params["nights"]), str(params.get("policy", "nightly"))
     return {"snapshots": history.nights(sky, HOME, RECOVERY, count, policy)}
 
@@ -93,6 +96,14 @@ def _databases(sky: Sky) -> dict[str, Any]:
     _key(RECOVERY, "alias/recovery")
     with _instantly(sky):
         return databases.build(sky, HOME, RECOVERY, zones, key_arn)
+
+
+def _replicas(sky: Sky) -> dict[str, Any]:
+    here, there = (
+        [str(zone.name) for zone in sky.land(region).backend.describe_availability_zones()]
+        for region in (HOME, RECOVERY)
+    )
+    return {"replicas": replicas.build(sky, HOME, RECOVERY, here[2], there[0], _key(RECOVERY, "alias/recovery"))}
 
 
 def _plan(name: str, params: dict[str, Any]) -> tuple[Iterable[Machine], list[tuple[int, Disk]]]:

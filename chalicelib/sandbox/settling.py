@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.sandbox.autoscaling import living
+from chalicelib.sandbox.rds import lifecycle
 from chalicelib.sandbox.weather.sky import Land, Sky
 
 
@@ -15,9 +16,8 @@ def settle(sky: Sky) -> None:
     for where in sky.databases.values():
         for made in where.snapshots.values():
             made.ready_at_s, made.visible_at_s = min(made.ready_at_s, sky.now_s), min(made.visible_at_s, sky.now_s)
-        for database in where.databases.values():
-            database.busy.clear()
     living.hurry(sky)
+    lifecycle.settle(sky)
     sky.mail.settle()
 
 

@@ -9,6 +9,7 @@ from chalicelib.sandbox.rds.things import Database, land
 from chalicelib.sandbox.weather.sky import ACCOUNT, Sky
 
 HOUR_S = 3600
+AGE_S = 30 * 86_400  # they have been there for longer than their backups are kept
 PROTECTED = {"app": "shop", "backup": "nightly"}
 
 
@@ -20,10 +21,15 @@ def build(sky: Sky, home: str, away: str, zones: list[str], key_arn: str) -> dic
         `foreign_snapshot`: the name of a snapshot that somebody else made.
     """
     where = land(home)
-    land(away)
+    land(away).subnet_groups |= {"recovery-private": tuple(f"{away}{letter}" for letter in "abc")}
     where.option_groups |= {"orders-options", "default:mysql-8-0"}
+    where.subnet_groups |= {"default": tuple(zones), "shop-private": tuple(zones), "drill-private": tuple(zones[:2])}
+    where.parameter_groups |= {f"{name}-params" for name in ("orders", "accounts", "events-1", "events-2", "scratch")}
+    where.parameter_groups.add("cluster:events-params")
     made = [
-        _instance(home, "orders", "mysql", 200, zones[0], PROTECTED, key_arn, option_group="orders-options"),
+        _instance(
+            home, "orders", "mysql", 200, zones[0], PROTECTED, key_arn, option_group="orders-options", standby=zones[1]
+        ),
         _instance(home, "accounts", "postgres", 100, zones[1], PROTECTED),
         _cluster(home, "events", zones, PROTECTED, key_arn),
         _instance(home, "events-1", "aurora-postgresql", 1, zones[0], {}, key_arn, cluster="events"),
@@ -31,7 +37,7 @@ def build(sky: Sky, home: str, away: str, zones: list[str], key_arn: str) -> dic
         _instance(home, "scratch", "mysql", 20, zones[2], {"app": "lab"}),
     ]
     for number, database in enumerate(made):
-        database.serial, database.born_s = sky.next_serial(), sky.now_s
+        database.serial, database.born_s = sky.next_serial(), sky.now_s - AGE_S
         database.resource_id = f"{database.kind}-{database.name.upper().replace('-', '')}{database.serial:020}"
         database.windows_until_s = sky.now_s
         database.window_s = 2 * HOUR_S + number * 300  # the shipped schedules fire at 02:00 or 01:00 UTC
@@ -57,12 +63,14 @@ def _instance(
     *,
     cluster: str = "",
     option_group: str = "",
+    standby: str = "",
 ) -> Database:
     facts: dict[str, Any] = {
         "EngineVersion": {"mysql": "8.0.42", "postgres": "16.9"}.get(engine, "16.8"),
         "DBInstanceClass": "db.r6g.large",
         "AvailabilityZone": zone,
         "MultiAZ": name == "orders",
+        "SecondaryAvailabilityZone": standby or None,
         "StorageType": "aurora" if cluster else "gp3",
         "Iops": None if cluster else 3000,
         "StorageThroughput": None if cluster else 125,

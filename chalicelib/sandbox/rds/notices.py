@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.sandbox.ec2.notices import uuid_of
-from chalicelib.sandbox.rds.things import DatabaseSnapshot
+from chalicelib.sandbox.rds.things import Database, DatabaseSnapshot
 from chalicelib.sandbox.weather.clock import iso
 from chalicelib.sandbox.weather.sky import ACCOUNT, overhead
 
@@ -54,3 +54,29 @@ def _event(snapshot: DatabaseSnapshot) -> dict[str, Any] | None:
             "EventID": event_id,
         },
     }
+
+
+def tell(database: Database, at_s: float, event_id: str, category: str, message: str) -> None:
+    """Post an event of a DB instance or a cluster; what is deleted by then, or brought forward, is told as it was."""
+    cluster = database.kind == "cluster"
+    name, arn = database.name, database.arn
+    text = {
+        "version": "0",
+        "id": uuid_of("rds event", arn, event_id, at_s),
+        "detail-type": "RDS DB Cluster Event" if cluster else "RDS DB Instance Event",
+        "source": "aws.rds",
+        "account": ACCOUNT,
+        "time": iso(at_s, timespec="seconds"),
+        "region": database.region,
+        "resources": [arn],
+        "detail": {
+            "EventCategories": [category],
+            "SourceType": "CLUSTER" if cluster else "DB_INSTANCE",
+            "SourceArn": arn,
+            "Date": iso(at_s),
+            "SourceIdentifier": name,
+            "Message": message,
+            "EventID": event_id,
+        },
+    }
+    overhead().mail.post(at_s, "event", lambda: text)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.sandbox.ec2.wire import AwsError, Tree
-from chalicelib.sandbox.rds import copies, reading, snapshots, tagging
+from chalicelib.sandbox.rds import (
+    backups,
+    changing,
+    copies,
+    groups,
+    lifecycle,
+    reading,
+    restores,
+    snapshots,
+    tagging,
+)
 from chalicelib.sandbox.rds.call import RdsCall
 from chalicelib.sandbox.rds.things import land
 
@@ -26,15 +36,34 @@ OPERATIONS: dict[str, Operation] = {
     "CopyDBClusterSnapshot": copies.copy,
     "CopyDBSnapshot": copies.copy,
     "CreateDBClusterSnapshot": snapshots.create,
+    "CreateDBInstance": restores.member,
     "CreateDBSnapshot": snapshots.create,
+    "DeleteDBCluster": changing.delete,
     "DeleteDBClusterSnapshot": _delete,
+    "DeleteDBInstance": changing.delete,
     "DeleteDBSnapshot": _delete,
+    "DescribeDBClusterParameterGroups": groups.describe_parameters,
     "DescribeDBClusterSnapshots": reading.snapshots,
     "DescribeDBClusters": reading.databases,
+    "DescribeDBInstanceAutomatedBackups": backups.automated,
     "DescribeDBInstances": reading.databases,
+    "DescribeDBParameterGroups": groups.describe_parameters,
     "DescribeDBSnapshots": reading.snapshots,
+    "DescribeDBSubnetGroups": groups.describe_subnets,
+    "DescribeOptionGroups": groups.describe_options,
+    "DescribeOrderableDBInstanceOptions": groups.describe_orderable,
+    "FailoverDBCluster": changing.fail_over_cluster,
     "ListTagsForResource": tagging.list_tags,
+    "ModifyDBCluster": changing.modify,
+    "ModifyDBInstance": changing.modify,
+    "PromoteReadReplica": changing.promote,
+    "PromoteReadReplicaDBCluster": changing.promote,
+    "RebootDBInstance": changing.reboot,
     "RemoveTagsFromResource": tagging.remove_tags,
+    "RestoreDBClusterFromSnapshot": restores.cluster_from_snapshot,
+    "RestoreDBClusterToPointInTime": restores.cluster_to_time,
+    "RestoreDBInstanceFromDBSnapshot": restores.instance_from_snapshot,
+    "RestoreDBInstanceToPointInTime": restores.instance_to_time,
 }
 
 
@@ -46,4 +75,5 @@ def perform(call: RdsCall) -> Tree:
     """
     if call.operation not in OPERATIONS:
         raise AwsError("InvalidAction", f"The sandbox does not play rds:{call.operation}.")
+    lifecycle.catch_up(call.sky, call.land)
     return OPERATIONS[call.operation](call)

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from chalicelib.sandbox.ec2.wire import AwsError, Tree
+from chalicelib.sandbox.rds.backups import members_of
 from chalicelib.sandbox.rds.call import RdsCall
+from chalicelib.sandbox.rds.outages import writer_of
 from chalicelib.sandbox.rds.shapes import database_shape, snapshot_shape
 from chalicelib.sandbox.rds.things import Database, DatabaseSnapshot
 from chalicelib.sandbox.rds.wire import filters_in
@@ -55,7 +57,9 @@ def databases(call: RdsCall) -> Tree:
     kind = "cluster" if call.of_cluster else "db"
     name = call.text("DBClusterIdentifier" if call.of_cluster else "DBInstanceIdentifier")
     there: list[Database] = [call.database(name)] if name else list(call.land.databases.values())
-    there = [one for one in there if one.kind == kind]
+    there = _visible(call, [one for one in there if one.kind == kind])
+    if name and not there:
+        call.database(f"{name}-is-not-seen-yet")
     page, marker = _page(call, _matching(call, there, DATABASES[kind]))
     field = "DBClusters" if call.of_cluster else "DBInstances"
     return {"Marker": marker, field: [_with_members(call, one) for one in page]}
@@ -64,15 +68,16 @@ def databases(call: RdsCall) -> Tree:
 def _with_members(call: RdsCall, database: Database) -> Tree:
     shown = database_shape(database)
     if database.kind == "cluster":
-        members = [d for d in call.land.databases.values() if d.cluster == database.name]
+        members = _visible(call, members_of(database))
+        writer = writer_of(database)
         shown["DBClusterMembers"] = [
             {
                 "DBInstanceIdentifier": one.name,
-                "IsClusterWriter": number == 0,
+                "IsClusterWriter": one is writer,
                 "DBClusterParameterGroupStatus": "in-sync",
-                "PromotionTier": number + 1,
+                "PromotionTier": one.facts.get("PromotionTier") or 1,
             }
-            for number, one in enumerate(members)
+            for one in members
         ]
     return shown
 

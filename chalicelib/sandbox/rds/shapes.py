@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.sandbox.ec2.wire import Tree
+from chalicelib.sandbox.rds.backups import latest_s
+from chalicelib.sandbox.rds.looks import cluster_looks, instance_looks
 from chalicelib.sandbox.rds.things import Database, DatabaseSnapshot
 from chalicelib.sandbox.weather.clock import iso
 
@@ -23,7 +25,7 @@ def database_shape(database: Database) -> Tree:
         "StorageEncrypted": bool(database.encrypted_with),
         "KmsKeyId": database.encrypted_with or None,
         "TagList": tag_list(database.tags),
-        "LatestRestorableTime": None,
+        "LatestRestorableTime": iso(latest_s(database)) if latest_s(database) else None,
     }
     if database.kind == "cluster":
         return {
@@ -33,6 +35,7 @@ def database_shape(database: Database) -> Tree:
             "DbClusterResourceId": database.resource_id,
             "DBClusterArn": database.arn,
             "ClusterCreateTime": iso(database.born_s),
+            **cluster_looks(database),
         }
     return {
         **common,
@@ -45,6 +48,7 @@ def database_shape(database: Database) -> Tree:
         "OptionGroupMemberships": [{"OptionGroupName": database.option_group, "Status": "in-sync"}]
         if database.option_group
         else [],
+        **instance_looks(database),
     }
 
 

@@ -12,10 +12,26 @@ UPGRADING = "upgrading"  # RDS can bring the engine of a snapshot that is long c
 
 
 @dataclass
+class Coming:
+    """Something that will have happened to a database from `at_s` on: `what` names it, `given` says how."""
+
+    at_s: float
+    what: str
+    given: dict[str, Any]
+
+
+@dataclass
 class Database:
     """A DB instance (`db`) or an Aurora cluster (`cluster`). `facts` are fields of its description in AWS's names.
 
-    `window_s` is when its backup window begins, in seconds of the UTC day; None: it has none.
+    Attributes:
+        window_s: When its backup window begins, in seconds of the UTC day; None: it has none.
+        writer: Of a cluster: the name of the member that writes; empty: the first one.
+        replica_of: What it replicates from; None: it is no replica.
+        lost_s: Since when AWS cannot recover it; None: it is well.
+        deleting: Whether it is being deleted.
+        told_s: Of a replica: until when CloudWatch has its lag.
+        coming: What is under way, see `chalicelib.sandbox.rds.lifecycle`.
     """
 
     kind: str
@@ -35,11 +51,26 @@ class Database:
     window_s: int | None = None
     windows_until_s: float = 0.0
     busy: list[tuple[float, float, str]] = field(default_factory=list)
+    writer: str = ""
+    replica_of: Database | None = None
+    lost_s: float | None = None
+    deleting: bool = False
+    told_s: float = 0.0
+    coming: list[Coming] = field(default_factory=list)
+
+    @property
+    def zone(self) -> str:
+        """The zone's name of an instance, that of the primary if there is a standby; empty for clusters."""
+        return str(self.facts.get("AvailabilityZone") or "")
 
     @property
     def status(self) -> str:
         """The state by the clock: `available`, or what keeps it busy now."""
         now_s = overhead().now_s
+        if self.deleting:
+            return "deleting"
+        if self.lost_s is not None and self.lost_s <= now_s:
+            return "failed"
         return next((why for since, until, why in self.busy if since <= now_s < until), AVAILABLE)
 
     @property
@@ -110,12 +141,17 @@ class DatabaseSnapshot:
 
 @dataclass
 class RdsLand:
-    """What RDS keeps in one Region, by lower-case name."""
+    """What RDS keeps in one Region, by lower-case name.
+
+    `subnet_groups` names the zones of each; `parameter_groups` are of instances, of clusters with `cluster:` before.
+    """
 
     region: str
     databases: dict[tuple[str, str], Database] = field(default_factory=dict)
     snapshots: dict[tuple[str, str], DatabaseSnapshot] = field(default_factory=dict)
     option_groups: set[str] = field(default_factory=set)
+    subnet_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parameter_groups: set[str] = field(default_factory=set)
 
     def tagged(self, arn: str) -> Database | DatabaseSnapshot | None:
         """Return the thing with this ARN."""

@@ -44,7 +44,9 @@ class Darkness:
             ValueError: the Region has no such zone.
         """
         name, zone_id = self.known(region, zone)
-        return self.zones.setdefault((region, name), Dark(region, name, zone_id, self._sky.now_s))
+        fallen = self.zones.setdefault((region, name), Dark(region, name, zone_id, self._sky.now_s))
+        self._tell_databases(region)
+        return fallen
 
     def lift(self, region: str, zone: str) -> None:
         """End the darkness of a zone.
@@ -53,8 +55,16 @@ class Darkness:
             ValueError: the Region has no such zone.
         """
         key = (region, self.known(region, zone)[0])
+        self._tell_databases(region)
         if self.zones.pop(key, None):
             self.lifted[key] = self._sky.now_s
+
+    def _tell_databases(self, region: str) -> None:
+        """Let what RDS does by itself about the darkness begin, though nobody asks RDS meanwhile."""
+        from chalicelib.sandbox.rds.lifecycle import catch_up
+
+        if region in self._sky.databases:
+            catch_up(self._sky, self._sky.databases[region])
 
     def over(self, region: str, zone: str) -> Dark | None:
         """Return the darkness over a zone, given by its name or ID; None when it is well."""

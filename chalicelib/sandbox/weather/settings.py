@@ -74,6 +74,19 @@ class Rds(_Knobs):
     copies: Pace = Pace(base_s=300.0, gib_per_s=0.1)
     copies_per_destination: int = Field(default=20, ge=0)
     manual_snapshots: int = Field(default=100, ge=0)
+    restores: Pace = Pace(base_s=420.0, gib_per_s=0.5)
+    create_s: float = Field(default=300.0, ge=0)  # a further instance of a cluster
+    failover_s: float = Field(default=60.0, ge=0)  # documented: 60 to 120 seconds for instances, less for Aurora
+    notice_s: float = Field(default=60.0, ge=0)  # until AWS begins to fail over by itself
+    rename_s: float = Field(default=120.0, ge=0)
+    promote_s: float = Field(default=300.0, ge=0)
+    delete_s: float = Field(default=180.0, ge=0)
+    replica_lag_s: float = Field(default=2.0, ge=0)
+    replica_lags: dict[str, float] = Field(default_factory=dict)  # of single replicas; below 0: it does not replicate
+    fail_restores: list[str] = Field(default_factory=list)  # names whose restore ends in `failed`
+    no_capacity: list[str] = Field(default_factory=list)  # names of zones without free instances
+    not_offered: list[str] = Field(default_factory=list)  # instance classes that cannot be ordered at all
+    endpoints: dict[str, str] = Field(default_factory=dict)  # `host:port` to show instead, by database
     automated: bool = False  # whether backup windows come and make automated snapshots
     fail_snapshots: list[str] = Field(default_factory=list)
     fail_copies: list[str] = Field(default_factory=list)
