@@ -16,7 +16,7 @@ from pydantic import Field
 from chalicelib.actions.base import Action, ActionModel, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at, items_of
 from chalicelib.actions.ebs_snapshots import NOT_MADE
-from chalicelib.actions.rds_copy_plan import asked_items, copy_change, newest_points
+from chalicelib.actions.rds_copy_plan import asked_items, copy_change, manifest_notes, newest_points
 from chalicelib.actions.rds_points import RDS_SNAPSHOT, DatabaseSnapshotItem, own_tags, snapshot_name
 from chalicelib.actions.rds_watch import watched
 from chalicelib.aws import tags
@@ -73,6 +73,8 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
     permissions: ClassVar[tuple[str, ...]] = (
         "rds:DescribeDBSnapshots",
         "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBInstances",
+        "rds:DescribeDBClusters",
         "rds:CopyDBSnapshot",
         "rds:CopyDBClusterSnapshot",
         "rds:CopyOptionGroup",
@@ -88,7 +90,8 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
     within: ClassVar[timedelta] = timedelta(hours=20)
     calls: ClassVar[str] = (
         "Plan: DescribeKey once, DescribeDBSnapshots and DescribeDBClusterSnapshots per 100 manual snapshots in the "
-        "destination (and per 100 names given). Apply: CopyDBSnapshot or CopyDBClusterSnapshot per snapshot. Observe: "
+        "destination (and per 100 names given). For named snapshots without a manifest DescribeDBInstances and "
+        "DescribeDBClusters per 100. Apply: CopyDBSnapshot or CopyDBClusterSnapshot per snapshot. Observe: "
         "DescribeDBSnapshots and DescribeDBClusterSnapshots per 100 names."
     )
 
@@ -106,6 +109,7 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
         changes = [copy_change(item, given.to_region, key, given.option_group, newest) for item in items]
         plain = sorted(change.targets[0] for change in changes if not change.yields[0]["encrypted"])
         notes = [f"Not encrypted, and neither are their copies: {', '.join(plain[:10])}."] if plain else []
+        notes += manifest_notes(items, given.snapshots)
         return Plan(
             changes=tuple(sorted(changes, key=lambda change: (change.order, change.key))),
             failures=tuple(failures),

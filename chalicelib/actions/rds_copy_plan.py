@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chalicelib.actions.base import StepContext
-from chalicelib.actions.rds_points import DatabaseSnapshotItem, identity_of, point_of
+from chalicelib.actions.rds_points import DatabaseSnapshotItem, identity_of, point_of, source_id
 from chalicelib.aws import tags
-from chalicelib.aws.databases import DatabaseSnapshot, kind_and_name, snapshots
+from chalicelib.aws.database_members import with_members
+from chalicelib.aws.databases import Database, DatabaseSnapshot, databases_by_id, kind_and_name, snapshots
 from chalicelib.domain.change import Change, ChangeKind, Failure
 from chalicelib.errors import InputError
 
@@ -30,7 +31,7 @@ def asked_items(
         wanted = [name for one in names if (pair := kind_and_name(one))[0] == kind for name in pair[1:]]
         found |= {one.resource: one for one in snapshots(ctx.aws, ctx.region, kind, names=wanted, manual=False)}
     usable = [one for one in names if one in found and found[one].status == "available"]
-    items += [item_from(found[one]) for one in usable]
+    items += _with_manifests([item_from(found[one]) for one in usable], ctx)
     failures = [_uncopyable(one, found.get(one), ctx.region) for one in names if one not in usable]
     return list({item.item: item for item in items}.values()), failures
 
@@ -61,6 +62,39 @@ def item_from(snapshot: DatabaseSnapshot) -> DatabaseSnapshotItem:
         tags=tags.of_user(snapshot.tags),
         manifest=manifest,
     )
+
+
+def _with_manifests(items: Sequence[DatabaseSnapshotItem], ctx: StepContext) -> list[DatabaseSnapshotItem]:
+    """Fill in what a restore needs, and tags, from the databases as they are now, where the snapshots do not carry it.
+
+    That is so for automated snapshots and for those that others made; a listing per kind, none when nothing lacks it.
+    """
+    bare = [item for item in items if item.manifest is None]
+    living: dict[str, Database] = {}
+    for kind in sorted({kind_and_name(item.database)[0] for item in bare}):
+        ids = sorted({source_id(item.identity) for item in bare if kind_and_name(item.database)[0] == kind})
+        living |= databases_by_id(ctx.aws, ctx.region, kind, ids)
+    whole = {one.resource_id: one for one in with_members(ctx.aws, ctx.region, list(living.values()))}
+    return [_filled(item, None if item.manifest else whole.get(source_id(item.identity))) for item in items]
+
+
+def _filled(item: DatabaseSnapshotItem, database: Database | None) -> DatabaseSnapshotItem:
+    if database is None:
+        return item
+    tagged = {**tags.of_user(database.tags), **item.tags}
+    return item.model_copy(update={"manifest": database.manifest, "tags": tagged})
+
+
+def manifest_notes(items: Sequence[DatabaseSnapshotItem], asked: Sequence[DatabaseSnapshotItem | str]) -> list[str]:
+    """Say what the copies of snapshots that were named do not carry for their restore."""
+    bare = sorted(item.item for item in items if item.manifest is None and item.item in asked)
+    if not bare:
+        return []
+    note = (
+        f"{', '.join(bare)}: neither the snapshot nor a living database says what a restore needs (class, parameter "
+        "group, network); the copy does not carry it. Note it down, or copy a point that rds.create_snapshots made."
+    )
+    return [note]
 
 
 def _uncopyable(name: str, snapshot: DatabaseSnapshot | None, region: str) -> Failure:

@@ -79,6 +79,11 @@ def identity_of(snapshot: DatabaseSnapshot) -> str:
     return snapshot.tags.get(tags.SOURCE_DATABASE) or f"{snapshot.kind}:{snapshot.source}/{snapshot.source_id}"
 
 
+def source_id(identity: str) -> str:
+    """Return AWS's own id of the database, which stays when it is renamed."""
+    return identity.rsplit("/", 1)[-1]
+
+
 def point_of(snapshot: DatabaseSnapshot) -> Point | None:
     """Return a snapshot as a recovery point; None while it is being created and AWS and its tags say no time.
 

@@ -20,6 +20,7 @@ from chalicelib.actions.rds_points import DatabaseSnapshotItem, own_tags, snapsh
 from chalicelib.actions.rds_selection import DatabaseSelector, selected
 from chalicelib.actions.rds_watch import watched
 from chalicelib.aws import tags
+from chalicelib.aws.database_members import with_members
 from chalicelib.aws.databases import Database, databases_by_id, snapshot_resource
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Forecast, Plan
@@ -70,14 +71,16 @@ class CreateDatabaseSnapshots(Action[CreateDatabaseSnapshotsInput]):
     within: ClassVar[timedelta] = timedelta(hours=8)
     review_every_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = (
-        "Plan: DescribeDBInstances and DescribeDBClusters per 100. Before each wave: the same by id, per 100. Apply: "
-        "CreateDBSnapshot per instance, CreateDBClusterSnapshot per cluster. Observe: DescribeDBSnapshots and "
-        "DescribeDBClusterSnapshots per 100 names."
+        "Plan: DescribeDBInstances and DescribeDBClusters per 100; DescribeDBInstances per 100 of the clusters. Before "
+        "each wave: the same by id, per 100. Apply: CreateDBSnapshot per instance, CreateDBClusterSnapshot per "
+        "cluster. Observe: DescribeDBSnapshots and DescribeDBClusterSnapshots per 100 names."
     )
 
     def plan(self, given: CreateDatabaseSnapshotsInput, ctx: StepContext) -> Plan:
-        selection = selected(ctx.aws, given.region or ctx.region, given.select)
-        changes = [until(_change(one, given.policy, ctx), given.expires, ctx) for one in selection.databases]
+        region = given.region or ctx.region
+        selection = selected(ctx.aws, region, given.select)
+        whole = with_members(ctx.aws, region, selection.databases)
+        changes = [until(_change(one, given.policy, ctx), given.expires, ctx) for one in whole]
         rate = ctx.limits.snapshot_mib_s
         return Plan(
             changes=tuple(changes),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chalicelib.actions.base import StepContext
-from chalicelib.actions.rds_points import point_of, snapshot_name
+from chalicelib.actions.rds_points import point_of, snapshot_name, source_id
 from chalicelib.aws import tags
 from chalicelib.aws.databases import KINDS, DatabaseSnapshot, databases, snapshots
 from chalicelib.aws.keys import key_problem
@@ -97,13 +97,9 @@ def gone_databases(stored: Iterable[Stored], regions: Iterable[str], ctx: StepCo
     """
     every = list(stored)
     there = {
-        _id(one.identity)
+        source_id(one.identity)
         for region in sorted({*regions, *(one.copied_from for one in every if one.copied_from)})
         for kind in KINDS
         for one in databases(ctx.aws, region, kind)
     }
-    return frozenset(one.point.volume_id for one in every if _id(one.point.volume_id) not in there)
-
-
-def _id(identity: str) -> str:
-    return identity.rsplit("/", 1)[-1]
+    return frozenset(one.point.volume_id for one in every if source_id(one.point.volume_id) not in there)

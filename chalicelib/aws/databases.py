@@ -218,6 +218,7 @@ def _cluster(raw: Raw, region: str) -> Database:
         )
         for one in raw.get("DBClusterMembers") or ()
     )
+    capacity = raw.get("ServerlessV2ScalingConfiguration") or {}
     manifest = DatabaseManifest(
         engine=raw["Engine"],
         version=raw.get("EngineVersion", ""),
@@ -233,6 +234,8 @@ def _cluster(raw: Raw, region: str) -> Database:
         parameter_group=raw.get("DBClusterParameterGroup", ""),
         kms_key=raw.get("KmsKeyId"),
         members=members,
+        min_acu=capacity.get("MinCapacity"),
+        max_acu=capacity.get("MaxCapacity"),
     )
     return Database(
         "cluster",

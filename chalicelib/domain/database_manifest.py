@@ -3,7 +3,8 @@
 A snapshot of RDS remembers neither class, Multi-AZ, subnet group, security groups nor parameter group: a restore gets
 the defaults unless it is told otherwise, see
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RestoreFromSnapshot.html. Written as one text of
-`@`-separated fields, lists in it `=`-separated, with letters, digits and `+-=._:/@` only, which RDS takes in tags:
+`@`-separated fields, lists in it `=`-separated, an instance of a cluster `/`-separated, with letters, digits and
+`+-=._:/@` only, which RDS takes in tags:
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Tagging.html
 """
 
@@ -17,7 +18,10 @@ from chalicelib.domain.manifest import CHUNK, unquoted
 from chalicelib.domain.types import Strict
 from chalicelib.errors import InputError
 
-VERSION = "db1"
+VERSION = "db2"
+OLD_VERSION = "db1"  # points of it are read for as long as they are kept: it knew less of clusters
+NOT_IN_OLD = frozenset({"min_acu", "max_acu"})
+SLASH = "+2F"  # within a word of an instance
 
 
 class MemberFacts(Strict):
@@ -26,6 +30,8 @@ class MemberFacts(Strict):
     name: str = Field(description="Its name.")
     writer: bool = Field(default=False, description="Whether it was the writer.")
     tier: int | None = Field(None, description="Its promotion tier.")
+    instance_class: str = Field("", description="DB instance class, `db.serverless` too; empty when not known.")
+    parameter_group: str = Field("", description="DB parameter group of the instance; empty when not known.")
 
 
 class DatabaseManifest(Strict):
@@ -47,10 +53,11 @@ class DatabaseManifest(Strict):
     kms_key: str | None = Field(None, description="ARN of its key; None when not encrypted.")
     public: bool = Field(default=False, description="Whether it was publicly accessible.")
     members: tuple[MemberFacts, ...] = Field((), description="Of a cluster: its instances.")
+    min_acu: float | None = Field(None, description="Of a cluster: least capacity of its serverless instances, ACU.")
+    max_acu: float | None = Field(None, description="Of a cluster: most capacity of its serverless instances, ACU.")
 
     def text(self) -> str:
         """Write the manifest as one line of tag-safe characters; `parse` reads it back."""
-        members = [f"{'w' if m.writer else 'r'}{'' if m.tier is None else m.tier}/{m.name}" for m in self.members]
         fields = [
             self.engine,
             self.version,
@@ -67,7 +74,9 @@ class DatabaseManifest(Strict):
             self.option_group,
             self.kms_key,
             _flag(self.public),
-            members,
+            [_member_text(one) for one in self.members],
+            self.min_acu,
+            self.max_acu,
         ]
         return "@".join([VERSION, *(_written(field) for field in fields)])
 
@@ -84,14 +93,15 @@ def parse(text: str) -> DatabaseManifest:
         InputError: `manifest.unreadable`, the text is not a manifest, e.g. because a tag was changed by hand.
     """
     version, *fields = text.split("@")
-    names = list(DatabaseManifest.model_fields)
-    if version != VERSION or len(fields) != len(names):
+    names = [name for name in DatabaseManifest.model_fields if version == VERSION or name not in NOT_IN_OLD]
+    if version not in {VERSION, OLD_VERSION} or len(fields) != len(names):
         raise _unreadable(text)
     given: dict[str, object] = {name: unquoted(value) for name, value in zip(names, fields, strict=True)}
     for name in ("security_groups", "members"):
         given[name] = [unquoted(one) for one in fields[names.index(name)].split("=") if one]
     try:
-        given["members"] = [_member(one) for one in given["members"]]  # type: ignore[attr-defined]
+        read = _member if version == VERSION else _old_member
+        given["members"] = [read(one) for one in given["members"]]  # type: ignore[attr-defined]
         return DatabaseManifest.model_validate(
             {k: v for k, v in given.items() if v != ""} | {"engine": given["engine"]}
         )
@@ -99,7 +109,19 @@ def parse(text: str) -> DatabaseManifest:
         raise _unreadable(text) from error
 
 
+def _member_text(member: MemberFacts) -> str:
+    rank = f"{'w' if member.writer else 'r'}{'' if member.tier is None else member.tier}"
+    words = (member.name, member.instance_class, member.parameter_group)
+    return "/".join([rank, *(_safe(word).replace("/", SLASH) for word in words)])
+
+
 def _member(text: str) -> dict[str, object]:
+    rank, *words = text.split("/")
+    name, instance_class, parameter_group = map(unquoted, words)
+    return {**_old_member(f"{rank}/{name}"), "instance_class": instance_class, "parameter_group": parameter_group}
+
+
+def _old_member(text: str) -> dict[str, object]:
     head, name = text.split("/", 1)
     return {"name": name, "writer": head[0] == "w", "tier": int(head[1:]) if head[1:] else None}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws import tags
+from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import RunState, StepState
 from tests.scenarios.conftest import AWAY, HOME, Stage, exit_code, step, tags_of
 
@@ -62,6 +63,9 @@ def test_a_quiet_night_makes_a_point_and_a_copy_of_everything_with_all_that_a_re
     cluster = tags.database_manifest_of(snapshots(night, AWAY, found.run_id)["cluster:events"]["tags"])
     assert cluster is not None
     assert [(m.name, m.writer) for m in cluster.members] == [("events-1", True), ("events-2", False)]
+    assert {m.instance_class for m in cluster.members} == {"db.r6g.large"}
+    assert [m.parameter_group for m in cluster.members] == ["events-1-params", "events-2-params"]
+    assert (cluster.min_acu, cluster.max_acu) == (0.5, 16.0)
     others = snapshots(night, HOME)["db:scratch"]
     assert (others["DBSnapshotIdentifier"], others["tags"]) == (night.estate["foreign_snapshot"], {"owner": "lab"})
 
@@ -174,19 +178,51 @@ def test_a_word_of_rds_that_says_no_failure_is_waited_for(night: Stage) -> None:
     everything_is_there(night, found.run_id)
 
 
-def test_automated_snapshots_can_be_copied_by_name(night: Stage) -> None:
+def automated(stage: Stage, database: str) -> str:
+    rds = stage.control.witness("rds", HOME)
+    if database == "events":
+        [*_, found] = rds.describe_db_cluster_snapshots(SnapshotType="automated")["DBClusterSnapshots"]
+        return str(found["DBClusterSnapshotIdentifier"])
+    [*_, found] = rds.describe_db_snapshots(SnapshotType="automated", DBInstanceIdentifier=database)["DBSnapshots"]
+    return str(found["DBSnapshotIdentifier"])
+
+
+def copied_by_name(stage: Stage, *names: str, **more: Any) -> RunRecord:
+    asked = {"snapshots": list(names), "to_region": AWAY, "kms_key": "alias/recovery", **more}
+    return stage.run(stage.book(BOOK, steps=[{"id": "copies", "uses": "rds.copy_snapshots", "with": asked}], verify=[]))
+
+
+def test_automated_snapshots_can_be_copied_by_name_and_get_what_a_restore_needs(night: Stage) -> None:
     night.control.weather(rds={"automated": True})
     night.control.advance(2 * 86_400)
-    rds = night.control.witness("rds", HOME)
-    automated = rds.describe_db_snapshots(SnapshotType="automated", DBInstanceIdentifier="accounts")["DBSnapshots"][-1]
-    asked = {"snapshots": [f"snapshot:{automated['DBSnapshotIdentifier']}", "snapshot:nope"], "to_region": AWAY}
-    steps = [{"id": "copies", "uses": "rds.copy_snapshots", "with": asked}]
-    found = night.run(night.book(BOOK, steps=steps, verify=[]))
+    accounts, events = automated(night, "accounts"), automated(night, "events")
+    found = copied_by_name(night, f"snapshot:{accounts}", f"cluster-snapshot:{events}", "snapshot:nope")
     assert [one.resource for one in step(found, "copies").failures] == ["snapshot:nope"]
-    [copy] = snapshots(night, AWAY, found.run_id).values()
-    assert copy["SourceDBSnapshotIdentifier"] == automated["DBSnapshotArn"]
-    assert copy["tags"][tags.POINT] == tags.iso(automated["SnapshotDatabaseTime"])
+    copies = snapshots(night, AWAY, found.run_id)
+    copy = copies["db:accounts"]
+    rds = night.control.witness("rds", HOME)
+    [source] = rds.describe_db_snapshots(DBSnapshotIdentifier=accounts)["DBSnapshots"]
+    assert copy["SourceDBSnapshotIdentifier"] == source["DBSnapshotArn"]
+    assert copy["tags"][tags.POINT] == tags.iso(source["SnapshotDatabaseTime"])
     assert tags_of({"Tags": copy["TagList"]})[tags.SOURCE_REGION] == HOME
+    assert copy["tags"]["backup"] == "nightly"
+    instance, cluster = (tags.database_manifest_of(copies[one]["tags"]) for one in ("db:accounts", "cluster:events"))
+    assert instance is not None
+    assert cluster is not None
+    assert (instance.instance_class, instance.parameter_group) == ("db.r6g.large", "accounts-params")
+    assert [m.parameter_group for m in cluster.members] == ["events-1-params", "events-2-params"]
+
+
+def test_a_copy_that_cannot_know_what_its_restore_needs_says_so(night: Stage) -> None:
+    night.control.weather(rds={"automated": True})
+    night.control.advance(2 * 86_400)
+    name = automated(night, "accounts")
+    night.control.estate("databases")  # the same names again, with ids of their own: the old ones are gone
+    found = copied_by_name(night, f"snapshot:{name}")
+    assert exit_code(found) == 0
+    assert any(f"snapshot:{name}" in note and "restore needs" in note for note in step(found, "copies").notes)
+    [copy] = snapshots(night, AWAY, found.run_id).values()
+    assert tags.database_manifest_of(copy["tags"]) is None
 
 
 def test_a_database_deleted_and_made_again_between_plan_and_effect_is_not_taken_for_the_old_one(night: Stage) -> None:

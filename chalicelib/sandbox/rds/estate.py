@@ -100,6 +100,7 @@ def _cluster(region: str, name: str, zones: list[str], tags: dict[str, str], key
         "DBClusterParameterGroup": "events-params",
         "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-0db", "Status": "active"}],
         "Port": 5432,
+        "ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 16.0},
         "MultiAZ": True,
         "Endpoint": f"{name}.cluster-abc.{region}.rds.amazonaws.com",
         "BackupRetentionPeriod": 7,

@@ -26,8 +26,18 @@ MANIFESTS = st.builds(
     parameter_group=WORDS,
     kms_key=st.none() | st.text(min_size=1, max_size=40),
     members=st.lists(
-        st.builds(MemberFacts, name=st.text(min_size=1, max_size=10), writer=st.booleans(), tier=NUMBERS), max_size=3
+        st.builds(
+            MemberFacts,
+            name=st.text(min_size=1, max_size=10),
+            writer=st.booleans(),
+            tier=NUMBERS,
+            instance_class=WORDS,
+            parameter_group=WORDS,
+        ),
+        max_size=3,
     ).map(tuple),
+    min_acu=st.none() | st.sampled_from([0.0, 0.5, 128.0]),
+    max_acu=st.none() | st.sampled_from([0.5, 256.0]),
 )
 
 
@@ -41,11 +51,31 @@ def test_what_is_written_is_read_back_and_fits_a_tag(manifest: DatabaseManifest)
     assert all(len(chunk) <= 256 for chunk in manifest.chunks())
 
 
+OLD = "db1@aurora-postgresql@16.8@@aurora@1@@@1@5432@private@sg-1=sg-2@params@@@0@w1/events-1=r/e+2Fx"
+
+
+def test_points_of_the_first_version_are_read_for_as_long_as_they_are_kept() -> None:
+    manifest = parse(OLD)
+    assert (manifest.engine, manifest.port, manifest.security_groups) == ("aurora-postgresql", 5432, ("sg-1", "sg-2"))
+    assert manifest.members == (MemberFacts(name="events-1", writer=True, tier=1), MemberFacts(name="e/x"))
+    assert parse(manifest.text()) == manifest
+
+
 BROKEN = DatabaseManifest(engine="mysql", size_gib=5).text().replace("@5@", "@many@")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "db2@x", "1@i-1@use1-az1", DatabaseManifest(engine="mysql").text() + "@x", BROKEN]
+    "text",
+    [
+        "",
+        "db1@x",
+        "db2@x",
+        "db3@x",
+        OLD.replace("db1", "db2"),
+        "1@i-1@use1-az1",
+        DatabaseManifest(engine="mysql").text() + "@x",
+        BROKEN,
+    ],
 )
 def test_what_was_changed_by_hand_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not a manifest") as refused:
