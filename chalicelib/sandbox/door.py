@@ -12,11 +12,8 @@ from typing import Any
 
 from chalicelib.sandbox import recycle_bin
 from chalicelib.sandbox.alarms import door as alarms
+from chalicelib.sandbox.autoscaling import door as scaling
 from chalicelib.sandbox.autoscaling import living
-from chalicelib.sandbox.autoscaling import operations as scaling
-from chalicelib.sandbox.autoscaling import wire as scaling_wire
-from chalicelib.sandbox.autoscaling.call import ScalingCall
-from chalicelib.sandbox.autoscaling.things import land as scaling_land
 from chalicelib.sandbox.ec2 import wire
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.operations import OPERATIONS, perform
@@ -106,7 +103,7 @@ class Door:
         return lost
 
     def _carry_out(self, request: Request, target: Target, number: int) -> Response:
-        if target.service in scaling.NEARBY and self.sky.weather:
+        if target.service in living.NEARBY and self.sky.weather:
             living.catch_up(self.sky)
         if target.service == "monitoring":
             replicas.tell_lag(self.sky, target.region)
@@ -138,17 +135,6 @@ class Door:
             status, body = refused.status, rds_wire.refusal(refused, request_id)
         return Response(status, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body)
 
-    def _scaling(self, request: Request, target: Target, number: int) -> Response:
-        sky = self.sky
-        request_id = f"{int(sky.draw('request', sky.next_serial()) * 2**48):012x}"
-        where, form = scaling_land(target.region), wire.fields(request.body)
-        try:
-            told = scaling.perform(ScalingCall(sky, where, target.operation, form, witness=number == 0))
-            status, body = 200, scaling_wire.answer(target.operation, told, request_id)
-        except wire.AwsError as refused:
-            status, body = refused.status, scaling_wire.refusal(refused, request_id)
-        return Response(status, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body)
-
     def _by_moto(self, request: Request) -> Response:
         environ = environ_of(request, *self.address)
         environ["wsgi.input"] = BytesIO(request.body)
@@ -171,7 +157,7 @@ class Door:
 # `Hung` through, and answers to a witness (number 0) as if no zone were dark.
 Service = Callable[[Door, Request, Target, int], Response | None]
 SERVICES: dict[str, Service] = {
-    "autoscaling": Door._scaling,
+    "autoscaling": scaling.answer,
     "arc-zonal-shift": shifts.answer,
     "ec2": Door._ec2,
     "elasticloadbalancing": elb.answer,

@@ -81,7 +81,7 @@ def _added(sky: Sky, name: str, params: dict[str, Any]) -> dict[str, Any]:
         return _databases(sky)
     if name == "groups":
         with _instantly(sky):
-            return groups.build(sky, HOME, {})
+            return groups.build(sky, HOME)
     if name == "front":
         return front.build(sky, HOME, params)
     if name == "replicas":

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chalicelib.sandbox.autoscaling.things import Group, Member, ScalingLand
-from chalicelib.sandbox.autoscaling.wire import members
 from chalicelib.sandbox.ec2.wire import AwsError, Tree
+from chalicelib.sandbox.query import members
 from chalicelib.sandbox.weather.sky import Sky
 
 T = TypeVar("T")
@@ -63,6 +63,10 @@ class ScalingCall:
     def members(self, name: str) -> list[Any]:
         """Return the members of a list."""
         return members(self.form, name)
+
+    def filters(self) -> dict[str, list[str]]:
+        """Return the filters that a request gives."""
+        return {one["Name"]: [str(value) for value in members(one, "Values")] for one in self.members("Filters")}
 
     def group(self, name: str | None = None) -> Group:
         """Return the group that a request names.

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.sandbox.autoscaling import living
+from chalicelib.sandbox.autoscaling import living, targets
 from chalicelib.sandbox.autoscaling.things import Group, land
+from chalicelib.sandbox.elb.things import HEALTHY_AFTER_S, front
 from chalicelib.sandbox.weather.sky import Sky
 
 SIZES = {"web": (6, 16, 12), "api": (3, 9, 6)}  # minimum, maximum, desired
-GRACE_S = 120
+GRACE_S, HOUR_S = 120, 3600
 
 
-def build(sky: Sky, home: str, target_groups: dict[str, str]) -> dict[str, Any]:
-    """Make the groups, with everything in service at once.
+def build(sky: Sky, home: str) -> dict[str, Any]:
+    """Make the groups, with everything in service at once; behind the load balancer when `front` was built before.
 
     Args:
         sky: Where; under settings that make things instant.
         home: The Region.
-        target_groups: ARN by group name; empty for a group without a load balancer.
 
     Returns:
         `groups`: ids of the instances by group name; `group_subnets`: subnet id by zone name.
@@ -26,11 +27,11 @@ def build(sky: Sky, home: str, target_groups: dict[str, str]) -> dict[str, Any]:
     backend = sky.land(home).backend
     zones = sorted(zone.name for zone in backend.describe_availability_zones())[:3]
     subnets = {zone: str(backend.get_default_subnets()[zone].id) for zone in zones}
-    made = {name: _group(sky, home, name, subnets, target_groups.get(name, "")) for name in SIZES}
+    made = {name: _group(sky, home, name, subnets) for name in SIZES}
     return {"groups": {name: list(group.members) for name, group in made.items()}, "group_subnets": subnets}
 
 
-def _group(sky: Sky, home: str, name: str, subnets: dict[str, str], target_group: str) -> Group:
+def _group(sky: Sky, home: str, name: str, subnets: dict[str, str]) -> Group:
     minimum, maximum, desired = SIZES[name]
     group = Group(
         name,
@@ -47,12 +48,25 @@ def _group(sky: Sky, home: str, name: str, subnets: dict[str, str], target_group
         upto_s=sky.now_s,
     )
     group.tags = {"Name": (name, True), "app": ("shop", True), "tier": (name, True)}
-    group.target_groups = [target_group] if target_group else []
+    fronts = front(sky, home).groups.values()
+    group.target_groups = [one.arn for one in fronts if one.tags.get("tier") == name]
     land(home).groups[name] = group
     living.live(sky, group)
     for member in group.members.values():
         member.in_service_s = sky.now_s - GRACE_S
+        _for_long(sky.land(home).instances[member.instance_id], sky.now_s)
+        targets.register(sky, group, member, sky.now_s)
+    for one in fronts:
+        for registered in one.members.values():
+            registered.since_s = min(registered.since_s, sky.now_s - HEALTHY_AFTER_S)
     return group
+
+
+def _for_long(instance: Any, now_s: float) -> None:
+    """Let an instance have run for an hour."""
+    began_s = now_s - HOUR_S
+    instance.started_at_s = instance.settled_at_s = began_s
+    instance.launch_time = datetime.fromtimestamp(began_s, UTC).replace(tzinfo=None)
 
 
 def _template(sky: Sky, home: str, name: str) -> dict[str, str]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.sandbox.autoscaling import living
+from chalicelib.sandbox.autoscaling import living, machines, targets
 from chalicelib.sandbox.autoscaling.call import ScalingCall, refused
 from chalicelib.sandbox.autoscaling.shapes import activity_shape, group_shape
 from chalicelib.sandbox.autoscaling.things import PROCESSES, Group
-from chalicelib.sandbox.autoscaling.wire import filters_in, members
 from chalicelib.sandbox.ec2.wire import AwsError, Tree
+from chalicelib.sandbox.shifts.things import arc, manage
 
 BEHAVIORS = ("ReplaceUnhealthy", "IgnoreUnhealthy")
 # Fields that are kept and shown, and with which nothing is done.
@@ -124,13 +124,20 @@ def _impairment(call: ScalingCall, group: Group) -> None:
     group.impairment = {"ZonalShiftEnabled": enabled}
     if behavior:
         group.impairment["ImpairedZoneHealthCheckBehavior"] = behavior
+    managed = arc(call.sky, group.region).managed
+    if enabled:
+        backend = call.sky.land(group.region).backend
+        zones = tuple(machines.zone_id(backend, zone) for zone in group.zones)
+        manage(call.sky, group.region, group.arn, group.name, zones)
+    else:
+        managed.pop(group.arn, None)
 
 
 def describe(call: ScalingCall) -> Tree:
     """List groups, by name or by tag."""
     names = set(call.members("AutoScalingGroupNames"))
     there = [one for name, one in sorted(call.land.groups.items()) if not names or name in names]
-    page, token = call.page([one for one in there if _fits(one, filters_in(call.form))])
+    page, token = call.page([one for one in there if _fits(one, call.filters())])
     whole = call.yes("IncludeInstances", default=True)
     return {"AutoScalingGroups": [group_shape(one, with_instances=whole) for one in page], "NextToken": token}
 
@@ -193,18 +200,20 @@ def activities(call: ScalingCall) -> Tree:
     groups = [call.group(named)] if named else list(call.land.groups.values())
     every = [(activity, group) for group in groups for activity in group.activities]
     newest = sorted(every, key=lambda one: -one[0].serial)
-    wanted = set(members(call.form, "ActivityIds"))
+    wanted = set(call.members("ActivityIds"))
     shown = [activity_shape(activity, group) for activity, group in newest]
     page, token = call.page([one for one in shown if not wanted or one["ActivityId"] in wanted], 100)
     return {"Activities": page, "NextToken": token}
 
 
 def attach_target_groups(call: ScalingCall) -> Tree:
-    """Attach target groups."""
+    """Attach target groups: members in service are registered in them."""
     group = call.group()
     for arn in call.members("TargetGroupARNs"):
         if arn not in group.target_groups:
             group.target_groups.append(str(arn))
+    for member in group.serving():
+        targets.register(call.sky, group, member, call.sky.now_s)
     return {}
 
 

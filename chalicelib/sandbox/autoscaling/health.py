@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-s
 from __future__ import annotations
 
 from chalicelib.sandbox.autoscaling.things import Group, Member
+from chalicelib.sandbox.shifts.things import arc
 from chalicelib.sandbox.weather.sky import Sky
 
 
@@ -59,6 +60,8 @@ def shielded(sky: Sky, group: Group, member: Member) -> bool:
     return ignores and member.zone_id in shifted(sky, group)
 
 
-def shifted(sky: Sky, group: Group) -> frozenset[str]:  # noqa: ARG001 - asks ARC as soon as it is played
+def shifted(sky: Sky, group: Group) -> set[str]:
     """Return the IDs of zones that traffic of an enrolled group is shifted away from."""
-    return frozenset()
+    return (
+        arc(sky, group.region).away_from(group.arn, sky.now_s) if group.impairment.get("ZonalShiftEnabled") else set()
+    )

@@ -6,7 +6,7 @@ neighbours. Terminating by hand minds neither protection nor Standby; putting on
 
 from __future__ import annotations
 
-from chalicelib.sandbox.autoscaling import living, machines
+from chalicelib.sandbox.autoscaling import living, machines, targets
 from chalicelib.sandbox.autoscaling.call import ScalingCall, refused
 from chalicelib.sandbox.autoscaling.shapes import activity_shape, instance_shape
 from chalicelib.sandbox.autoscaling.things import IN_SERVICE, LEAVING, STANDBY, Group, Member
@@ -97,6 +97,8 @@ def _moved(call: ScalingCall, group: Group, there: list[Member], lifecycle: str,
         call.reach(member)
         member.go(lifecycle, call.sky.now_s)
         member.in_service_s, member.failing_since_s = call.sky.now_s, None
+        tell = targets.register if lifecycle == IN_SERVICE else targets.deregister
+        tell(call.sky, group, member, call.sky.now_s)
         group.tell(f"{said}: {member.instance_id}", "At the request of a user.", call.sky.now_s)
         told.append(activity_shape(group.activities[-1], group))
     living.live(call.sky, group)

@@ -21,6 +21,7 @@ from chalicelib.sandbox.autoscaling.things import (
 )
 from chalicelib.sandbox.weather.sky import Sky
 
+NEARBY = frozenset({"autoscaling", "ec2", "elasticloadbalancing"})  # services whose answers depend on groups
 TURNS = 10_000  # more turns than this between two calls would be a group that never comes to rest
 WARMING = "Warmed:Pending"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.sandbox.autoscaling import targets
 from chalicelib.sandbox.autoscaling.health import dark
 from chalicelib.sandbox.autoscaling.things import (
     IN_SERVICE,
@@ -16,43 +18,40 @@ from chalicelib.sandbox.autoscaling.things import (
     Group,
     Member,
 )
+from chalicelib.sandbox.ec2 import capacity
+from chalicelib.sandbox.ec2.wire import AwsError
 from chalicelib.sandbox.weather.sky import Sky
 
 NAME_TAG = "aws:autoscaling:groupName"
+NEEDED = "An instance was started in response to a difference between desired and actual capacity."
 WARM_SHARE = 0.3  # of the usual time that an instance of a warm pool takes to start: assumed
 
 
 def launch(sky: Sky, group: Group, zone: str, at_s: float, lifecycle: str = PENDING) -> Member | None:
-    """Start an instance in a zone, or return None when EC2 cannot: the zone is dark."""
-    if dark(sky, group.region, zone, at_s):
-        sky.books.fault("zone_dark")
-        group.tell(
-            f"Launching a new EC2 instance in {zone}.",
-            "An instance was needed.",
-            at_s,
-            failed=f"We currently do not have sufficient capacity in the Availability Zone you requested ({zone}).",
-        )
+    """Start an instance in a zone, or return None when EC2 cannot: the zone is dark, or has no capacity."""
+    data = _template(sky.land(group.region).backend, group)
+    kind = data.get("InstanceType", "m6i.large")
+    try:
+        if dark(sky, group.region, zone, at_s):
+            sky.books.fault("zone_dark")
+            raise AwsError("InternalError", "An internal error has occurred", 500)
+        capacity.check(sky, group.region, zone, kind)
+    except AwsError as refused:
+        group.tell(f"Launching a new EC2 instance in {zone}.", NEEDED, at_s, failed=refused.message)
         return None
-    instance = _run(sky, group, zone)
-    instance.settled_at_s = at_s + sky.settings.instance_start_s
+    instance = _run(sky, group, zone, {**data, "InstanceType": kind})
+    instance.started_at_s, instance.settled_at_s = at_s, at_s + sky.settings.instance_start_s
     instance.visible_at_s = at_s + sky.settings.visibility_s
-    member = Member(
-        instance.id,
-        instance.instance_type,
-        zone,
-        zone_id(sky.land(group.region).backend, zone),
-        lifecycle,
-        at_s,
-        instance.settled_at_s,
-        protected=group.new_protected,
-    )
-    group.tell(f"Launching a new EC2 instance: {instance.id}", "An instance was needed.", at_s)
+    instance.launch_time = datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None)
+    there = zone_id(sky.land(group.region).backend, zone)
+    member = Member(instance.id, instance.instance_type, zone, there, lifecycle, at_s, instance.settled_at_s)
+    member.protected = group.new_protected
+    group.tell(f"Launching a new EC2 instance: {instance.id}", NEEDED, at_s)
     return member
 
 
-def _run(sky: Sky, group: Group, zone: str) -> Any:
+def _run(sky: Sky, group: Group, zone: str, data: dict[str, Any]) -> Any:
     backend = sky.land(group.region).backend
-    data = _template(backend, group)
     reservation = backend.run_instances(
         data.get("ImageId", ""),
         1,
@@ -60,7 +59,7 @@ def _run(sky: Sky, group: Group, zone: str) -> Any:
         [],
         region_name=group.region,
         is_instance_type_default=False,
-        instance_type=data.get("InstanceType", "m6i.large"),
+        instance_type=data["InstanceType"],
         subnet_id=_subnet(backend, group, zone),
         placement=zone,
         security_group_ids=data.get("SecurityGroupIds", []),
@@ -83,10 +82,10 @@ def from_pool(sky: Sky, group: Group, zones: list[str], at_s: float) -> Member |
     instance = sky.land(group.region).instances[member.instance_id]
     if instance.state_now[1] == "stopped":
         instance.start()
-    instance.settled_at_s = at_s + sky.settings.instance_start_s * WARM_SHARE
+    instance.started_at_s, instance.settled_at_s = at_s, at_s + sky.settings.instance_start_s * WARM_SHARE
     member.go(PENDING, at_s, instance.settled_at_s)
     member.protected = group.new_protected
-    group.tell(f"Launching a new EC2 instance from warm pool: {member.instance_id}", "An instance was needed.", at_s)
+    group.tell(f"Launching a new EC2 instance from warm pool: {member.instance_id}", NEEDED, at_s)
     return member
 
 
@@ -101,11 +100,13 @@ def arrive(sky: Sky, group: Group, member: Member, at_s: float) -> None:
         return
     member.go(IN_SERVICE, at_s)
     member.in_service_s, member.failing_since_s, member.hook_result = at_s, None, ""
+    targets.register(sky, group, member, at_s)
 
 
 def leave(sky: Sky, group: Group, member: Member, at_s: float, cause: str) -> None:
     """Begin to terminate a member: first its hook, if the group has one and it was in service."""
     group.tell(f"Terminating EC2 instance: {member.instance_id}", f"At the request of: {cause}.", at_s)
+    targets.deregister(sky, group, member, at_s)
     hook = group.hook(TERMINATE_HOOK)
     if hook and member.lifecycle != PENDING_WAIT:
         wait(sky, member, TERMINATING_WAIT, hook.timeout_s, hook.default, at_s)

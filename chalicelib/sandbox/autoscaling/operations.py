@@ -8,7 +8,6 @@ from chalicelib.sandbox.autoscaling import groups, instances, tagging, waiting
 from chalicelib.sandbox.autoscaling.call import ScalingCall
 from chalicelib.sandbox.ec2.wire import AwsError, Tree
 
-NEARBY = frozenset({"autoscaling", "ec2", "elasticloadbalancing"})  # services whose answers depend on groups
 Operation = Callable[[ScalingCall], Tree]
 
 OPERATIONS: dict[str, Operation] = {

@@ -9,7 +9,6 @@ from typing import Any
 
 from chalicelib.sandbox.autoscaling.call import ScalingCall, refused
 from chalicelib.sandbox.autoscaling.shapes import tags_shape
-from chalicelib.sandbox.autoscaling.wire import filters_in
 from chalicelib.sandbox.ec2.wire import Tree
 
 MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
@@ -41,7 +40,7 @@ def delete(call: ScalingCall) -> Tree:
 
 def describe(call: ScalingCall) -> Tree:
     """List tags of groups, by group, key or value."""
-    filters = filters_in(call.form)
+    filters = call.filters()
     every = [tag for group in call.land.groups.values() for tag in tags_shape(group)]
     page, token = call.page([tag for tag in every if _fits(tag, filters)])
     return {"Tags": page, "NextToken": token}

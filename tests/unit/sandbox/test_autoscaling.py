@@ -47,7 +47,8 @@ class Groups(World):
 @pytest.fixture(scope="session")
 def grouped(aws: tuple[Any, dict[str, Any]]) -> Iterator[tuple[Any, dict[str, Any]]]:
     fork = aws[0].fork()
-    yield fork, fork.estate("groups")
+    front = fork.estate("front")
+    yield fork, {**fork.estate("groups"), "front": front}
     fork.quit()
 
 
@@ -266,15 +267,93 @@ def test_tags_of_groups_are_set_listed_and_removed(groups: Groups, refused: Call
     assert "note" not in {one["Key"] for one in groups.group()["Tags"]}
 
 
-def test_target_groups_and_the_impairment_policy_are_kept(groups: Groups, refused: Callable[..., str]) -> None:
-    groups.scaling.attach_load_balancer_target_groups(**WEB, TargetGroupARNs=["arn:aws:none"])
-    shown = groups.scaling.describe_load_balancer_target_groups(**WEB)["LoadBalancerTargetGroups"]
-    assert [one["LoadBalancerTargetGroupARN"] for one in shown] == ["arn:aws:none"]
+def healthy_targets(groups: Groups) -> set[str]:
+    arn = groups.estate["front"]["target_groups"]["shop-web"]
+    told = groups.control.witness("elbv2", HOME).describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+    return {one["Target"]["Id"] for one in told if one["TargetHealth"]["State"] == "healthy"}
+
+
+def test_members_are_targets_as_long_as_they_are_in_service(groups: Groups) -> None:
+    first = groups.ids()
+    assert first <= healthy_targets(groups)
+    gone = sorted(first)[0]
+    groups.scaling.terminate_instance_in_auto_scaling_group(InstanceId=gone, ShouldDecrementDesiredCapacity=False)
+    assert gone not in healthy_targets(groups)
+    groups.later(100)
+    [new] = groups.ids() - first
+    assert new in healthy_targets(groups)
+    api = groups.group("api")["AutoScalingGroupName"]
+    other = groups.estate["front"]["target_groups"]["shop-web"]
+    groups.scaling.attach_load_balancer_target_groups(AutoScalingGroupName=api, TargetGroupARNs=[other])
+    shown = groups.scaling.describe_load_balancer_target_groups(AutoScalingGroupName=api)["LoadBalancerTargetGroups"]
+    assert other in [one["LoadBalancerTargetGroupARN"] for one in shown]
+    groups.later(60)
+    assert groups.ids("api") <= healthy_targets(groups)
+
+
+def dark_members(groups: Groups) -> list[dict[str, Any]]:
+    return [one for one in groups.group()["Instances"] if one["AvailabilityZoneId"] == "use1-az1"]
+
+
+def test_in_a_dark_zone_instances_are_replaced_elsewhere_and_terminations_wait(groups: Groups) -> None:
+    groups.control.disaster("az_dark", zone="use1-az1")
+    groups.later(170)
+    assert groups.states() == {"InService": 12}
+    groups.later(500)
+    assert groups.states() == {"InService": 12, "Terminating": 4}
+    assert groups.zones() == [6, 6]
+    failed = [
+        one
+        for one in groups.scaling.describe_scaling_activities(AutoScalingGroupName="web")["Activities"]
+        if one["StatusCode"] == "Failed"
+    ]
+    assert failed
+    groups.control.disaster("heal")
+    groups.later(900)
+    assert (groups.states(), groups.zones()) == ({"InService": 12}, [4, 4, 4])
+
+
+def test_a_zone_without_capacity_is_passed_over(groups: Groups) -> None:
+    groups.control.weather(no_capacity=["use1-az1/m6i.large"])
+    groups.scaling.set_desired_capacity(**WEB, DesiredCapacity=16)
+    groups.later(100)
+    assert groups.zones() == [4, 6, 6]
+    groups.control.weather(no_capacity=[f"use1-az{number}/*" for number in range(1, 7)])
+    groups.scaling.set_desired_capacity(**WEB, DesiredCapacity=12)
+    groups.later(200)
+    groups.scaling.set_desired_capacity(**WEB, DesiredCapacity=13)
+    groups.later(100)
+    assert groups.states() == {"InService": 12}
+    groups.control.weather(no_capacity=[])
+    groups.later(100)
+    assert groups.states() == {"InService": 13}
+
+
+def test_what_acts_on_an_instance_in_a_dark_zone_hangs_or_fails(groups: Groups, refused: Callable[..., str]) -> None:
+    there = dark_members(groups)[0]["InstanceId"]
+    groups.control.disaster("az_dark", zone="use1-az1")
+    groups.control.weather(dark={"hang_share": 0})
+    terminate = groups.client("autoscaling").terminate_instance_in_auto_scaling_group
+    assert refused(terminate, InstanceId=there, ShouldDecrementDesiredCapacity=False) == "InternalError"
+    assert groups.states() == {"InService": 12}
+
+
+def test_a_group_that_ignores_a_shifted_zone_leaves_its_instances_alone(
+    groups: Groups, refused: Callable[..., str]
+) -> None:
     enabled: dict[str, Any] = {"ZonalShiftEnabled": True}
     assert refused(groups.put, name="web", AvailabilityZoneImpairmentPolicy=enabled) == "ValidationError"
     enabled["ImpairedZoneHealthCheckBehavior"] = "IgnoreUnhealthy"
     groups.put("web", AvailabilityZoneImpairmentPolicy=enabled)
     assert groups.group()["AvailabilityZoneImpairmentPolicy"] == enabled
+    arn, arc = groups.group()["AutoScalingGroupARN"], groups.control.witness("arc-zonal-shift", HOME)
+    arc.start_zonal_shift(resourceIdentifier=arn, awayFrom="use1-az1", expiresIn="4h", comment="dark")
+    groups.control.disaster("az_dark", zone="use1-az1")
+    groups.later(900)
+    assert [one["LifecycleState"] for one in dark_members(groups)] == ["InService"] * 4
+    groups.scaling.set_desired_capacity(**WEB, DesiredCapacity=15)
+    groups.later(100)
+    assert (groups.zones(), len(dark_members(groups))) == ([4, 5, 6], 4)
 
 
 def test_what_does_not_exist_is_refused_and_what_is_not_played_too(groups: Groups, refused: Callable[..., str]) -> None:
