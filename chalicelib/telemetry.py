@@ -28,6 +28,7 @@ COUNTED = {
     "run restarted": ("RunRestarted", ()),
     "runs left to people": ("RunsLeftToPeople", ()),
     "notice given up": ("NoticesGivenUp", ("channel",)),
+    "looked at everything": ("WatchdogLooked", ()),
 }
 # What is measured: the metric's name and unit, the field that is its value, and those that become its dimensions.
 MEASURED = {
@@ -46,6 +47,7 @@ WARNINGS = frozenset(
         "restart failed",
         "runs left to people",
         "could not look",
+        "could not watch",
         "could not tell",
         "notice given up",
     }

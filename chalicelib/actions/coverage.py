@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 NO_TAG = "(none)"
 GROUPS_TOLD = 100
+Stand = tuple[str, timedelta | None, Finding]
 
 
 class CoverageInput(ActionModel):
@@ -70,9 +72,11 @@ class Coverage(Check[CoverageInput]):
     """Find every volume, instance, DB instance and cluster that nothing protects, or that is protected on paper only.
 
     Covered is what a scheduled runbook selects and what has a usable recovery point within that runbook's objective.
-    No quantities but counts; times are UTC. An instance is covered when all its volumes are; members of a cluster are
-    their cluster's. What is tagged `lifeboat:hands-off`, or fits `ignore`, is counted as knowingly not protected.
-    Runbooks without a schedule protect nothing by themselves.
+    Where the runbook copies points to other Regions, they must be there too. Of a runbook that states no RPO a point of
+    any age counts, and the finding says so. No quantities but counts; times are UTC. An instance is covered when all
+    its volumes are, and never when it has none; members of a cluster are their cluster's. What is tagged
+    `lifeboat:hands-off`, or fits `ignore`, is counted as knowingly not protected. Runbooks without a schedule protect
+    nothing by themselves.
     """
 
     name: ClassVar[str] = "check.coverage"
@@ -128,12 +132,16 @@ class Coverage(Check[CoverageInput]):
         )
 
 
-def _stands(regions: Sequence[str], ctx: StepContext) -> dict[tuple[str, str], list[tuple[str, Finding]]]:
-    """Return, for each resource that some runbook selects, which runbook, and how it stands."""
-    found: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
+def _stands(regions: Sequence[str], ctx: StepContext) -> dict[tuple[str, str], list[Stand]]:
+    """Return, for each resource that some runbook selects, which runbook, its RPO, and how the resource stands."""
+    found: dict[tuple[str, str], list[Stand]] = {}
     for one in ctx.protections:
+        worst: dict[str, Finding] = {}  # of a resource's points in all Regions
         for finding in standing_of(one, ctx) if one.region in regions else ():
-            found.setdefault((finding.region, finding.resource), []).append((one.runbook, finding))
+            if finding.resource not in worst or not finding.ok:
+                worst[finding.resource] = finding
+        for resource, finding in worst.items():
+            found.setdefault((one.region, resource), []).append((one.runbook, one.rpo, finding))
     return found
 
 
@@ -157,7 +165,12 @@ def _volume(volume: VolumeTypeDef, region: str) -> Seen:
     return Seen(volume["VolumeId"], region, tags.of(volume), (volume["VolumeId"],))
 
 
-def _finding(one: Seen, stands: Mapping[tuple[str, str], list[tuple[str, Finding]]]) -> Finding:
+def _finding(one: Seen, stands: Mapping[tuple[str, str], list[Stand]]) -> Finding:
+    if not one.parts:
+        why = (
+            "it has no EBS volume, so no snapshot holds what it has. Tag it with what `ignore` names if that is meant."
+        )
+        return _said(one, "check.not_protectable", why)
     known = {part: stands.get((one.region, part), []) for part in one.parts}
     whole = one.parts == (one.name,) or not one.name.startswith("i-")
     unselected = [part for part, found in known.items() if not found]
@@ -166,14 +179,18 @@ def _finding(one: Seen, stands: Mapping[tuple[str, str], list[tuple[str, Finding
             "no scheduled runbook selects it" if whole else f"no scheduled runbook selects {', '.join(unselected[:5])}"
         )
         return _said(one, "check.not_selected", f"{why}. Tag it for a runbook, or with what `ignore` names.")
-    poor = [(book, finding) for found in known.values() for book, finding in found if not finding.ok]
-    good = {finding.resource for found in known.values() for _, finding in found if finding.ok}
+    poor = [(book, finding) for found in known.values() for book, _, finding in found if not finding.ok]
+    good = {finding.resource for found in known.values() for _, _, finding in found if finding.ok}
     poor = [(book, finding) for book, finding in poor if finding.resource not in good]
     if poor:
         book, finding = poor[0]
         return _said(one, finding.code, f"{book} selects it, and yet: {finding.message}")
-    books = ", ".join(sorted({book for found in known.values() for book, _ in found})) or "no volume to protect"
+    books = ", ".join(sorted({_by(book, rpo) for found in known.values() for book, rpo, _ in found}))
     return Finding(resource=one.name, region=one.region, ok=True, message=f"{one.name} is covered: {books}.")
+
+
+def _by(book: str, rpo: timedelta | None) -> str:
+    return book if rpo else f"{book} (which states no RPO, so a point of any age counts)"
 
 
 def _said(one: Seen, code: str, why: str) -> Finding:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from chalicelib.api.answers import Health, HealthCheck, Status
 from chalicelib.api.service import Request, Serves
+from chalicelib.domain.protection import unwatched
 from chalicelib.domain.types import format_duration
 from chalicelib.engine.sweeper import abandoned
-from chalicelib.engine.watchdog import PERIOD_MINUTES
+from chalicelib.engine.watchdog import PERIOD_MINUTES, known_since
 from chalicelib.errors import InputError, LifeboatError
 
 WORST: tuple[Status, ...] = ("fail", "warn", "pass")
@@ -20,7 +21,7 @@ def health(service: Serves, request: Request) -> Health:  # noqa: ARG001 - there
     """Look at the ledger, the runbooks, the runs under way, the pauses and what the watchdog found."""
     checks = [_ledger(service)]
     if checks[0].status == "pass":
-        checks += [_runs(service), _pauses(service), *_watchdog(service)]
+        checks += [_runs(service), _pauses(service), *_watchdog(service), *_unwatched(service)]
     checks.append(_runbooks(service))
     status = next(one for one in WORST if any(check.status == one for check in checks))
     return Health(status=status, region=service.settings.region, checks=checks)
@@ -56,15 +57,34 @@ def _pauses(service: Serves) -> HealthCheck:
 
 def _watchdog(service: Serves) -> list[HealthCheck]:
     """Return what the watchdog found, and whether it looks at all."""
-    beat, now = service.ledger.last_beat(), service.clock.now()
-    if beat is None:
-        return [HealthCheck(name="watchdog", status="warn", detail="The watchdog has never looked.")]
-    late = now - beat > 3 * timedelta(minutes=PERIOD_MINUTES)
-    said = f"The watchdog looked {format_duration(now - beat)} ago" + ("; it is silent." if late else ".")
-    checks = [HealthCheck(name="watchdog", status="fail" if late else "pass", detail=said, at=beat)]
+    checks = [_beat(service)]
     for name, breach in service.ledger.breaches().items():
         checks.append(HealthCheck(name=name, status="fail", detail=breach.detail, at=breach.since))
     return checks
+
+
+def _beat(service: Serves) -> HealthCheck:
+    beat, now = service.ledger.last_beat(), service.clock.now()
+    since = beat or known_since(service.ledger, now)
+    late = now - since > 3 * timedelta(minutes=PERIOD_MINUTES)
+    if beat is None:
+        said = f"The watchdog has never looked at everything; Lifeboat is deployed for {format_duration(now - since)}."
+        if late:
+            said += " Look whether its schedule is enabled, and at the log of OnSchedule."
+        return HealthCheck(name="watchdog", status="fail" if late else "warn", detail=said)
+    said = f"The watchdog looked at everything {format_duration(now - beat)} ago"
+    said += "; since then it is silent, or could not look: its log says which." if late else "."
+    return HealthCheck(name="watchdog", status="fail" if late else "pass", detail=said, at=beat)
+
+
+def _unwatched(service: Serves) -> list[HealthCheck]:
+    """Return the steps whose points nobody can look for beforehand."""
+    left = unwatched(service.catalog.valid(), service.settings.region)
+    if not left:
+        return []
+    named = "; ".join(f"{one.step} of {one.runbook} ({one.why.rstrip('.')})" for one in left[:NAMED])
+    said = f"The watchdog cannot look after the points of {len(left)} steps, since only a run can know them: {named}."
+    return [HealthCheck(name="unwatched", status="warn", detail=said)]
 
 
 def _runbooks(service: Serves) -> HealthCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(which: Which = None, runbooks: Runbooks = None, as_json: Json = False) -> None:
-    """Check runbooks completely: keys, types, references, order. Ends with 2 if any is invalid."""
+    """Check runbooks completely: keys, types, references, order. Ends with 2 if any is invalid; warnings are none."""
     from chalicelib.actions.registry import signatures
     from chalicelib.settings import Settings
     from chalicelib.stores.catalog import Catalog
@@ -44,18 +45,20 @@ def validate(which: Which = None, runbooks: Runbooks = None, as_json: Json = Fal
 
 
 def _result(catalog: Catalog, text: str) -> dict[str, Any]:
+    from chalicelib.domain.watch import too_short
+
     file = Path(text) if text.endswith((".yaml", ".yml")) or "/" in text else catalog.directory / f"{text}.yaml"
     problems: list[Any] = []
+    warnings: list[str] = []
     try:
-        if file == Path(text):
-            catalog.load_file(file)
-        else:
-            catalog.load(text)
+        book = catalog.load_file(file) if file == Path(text) else catalog.load(text)
+        warnings = [warning for warning in [too_short(book, datetime.now(UTC))] if warning]
     except LifeboatError as error:
         found = error.details.get("problems")
         whole = {"file": str(file), "line": 0, "column": 0, "key": "", "message": error.message, "hint": ""}
         problems = found if isinstance(found, list) and found else [whole]
-    return {"runbook": file.stem, "file": str(file), "valid": not problems, "problems": problems}
+    found = {"runbook": file.stem, "file": str(file), "valid": not problems}
+    return {**found, "problems": problems, "warnings": warnings}
 
 
 def _say(results: list[dict[str, Any]]) -> None:
@@ -64,5 +67,7 @@ def _say(results: list[dict[str, Any]]) -> None:
     for result in results:
         if result["valid"]:
             typer.secho(f"{result['runbook']}: valid", fg="green")
+        for warning in result["warnings"]:
+            typer.secho(f"{result['runbook']}: warning: {warning}", fg="yellow")
         for problem in result["problems"]:
             typer.echo(render([problem]) if problem["line"] else f"{result['runbook']}: {problem['message']}")

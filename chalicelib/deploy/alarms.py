@@ -48,11 +48,11 @@ def _of_people_and_time() -> dict[str, Any]:
     ours = {"service": SERVICE}
     left = "A run that somebody drove from their own machine is abandoned; `lifeboat runs list --running` names it."
     breach = "A schedule or a recovery point objective is in breach; `lifeboat health` names it."
-    silent = "Lifeboat's watchdog is silent: nobody looks whether backups come."
+    silent = "Lifeboat's watchdog has not looked at everything for an hour: backups may be missing and nobody knows."
     return {
         "AlarmLeftToPeople": _alarm(left, NAMESPACE, "RunsLeftToPeople", ours),
         "AlarmBreaches": _alarm(breach, NAMESPACE, "Breaches", ours, statistic="Maximum", period_s=900),
-        "AlarmWatchdog": _alarm(silent, NAMESPACE, "Breaches", ours, below=1, statistic="SampleCount", period_s=3600),
+        "AlarmWatchdog": _alarm(silent, NAMESPACE, "WatchdogLooked", ours, below=1, period_s=3600),
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from chalicelib.domain.change import Finding
+from chalicelib.domain.protection import MAKERS
 from chalicelib.domain.run import Pause
 from chalicelib.domain.runbook import Runbook, ScheduleTrigger
 from chalicelib.domain.schedule import parse
@@ -15,6 +17,7 @@ NAMED = 5  # resources in one sentence
 PAUSED_FOR = timedelta(days=1)  # a longer pause is a breach: somebody has forgotten it
 ALLOWANCE = timedelta(hours=1)  # for a run whose steps state no time at all
 TOLD_EVERY = timedelta(days=1)
+FIRINGS = 60  # looked at for the longest gap: two months of nights, with a weekend and a change of the clock
 
 
 class Breach(Strict):
@@ -24,6 +27,7 @@ class Breach(Strict):
         name: The same for as long as it lasts, e.g. `schedule.nightly-backup`.
         since: When it was first seen.
         told_at: When people were told last; None = not yet.
+        over: True when it lasts no longer and only people are still to be told so.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Breach(Strict):
     detail: str
     since: datetime
     told_at: datetime | None = None
+    over: bool = False
 
     def due(self, now: datetime) -> bool:
         """Return True when people are to be told (again)."""
@@ -74,9 +79,41 @@ def overdue(runbook: str, policy: str, findings: Sequence[Finding]) -> str:
     bad = [finding for finding in findings if not finding.ok]
     if not bad:
         return ""
+    if bad[0].code == "check.nothing_selected":
+        return f"Nothing is protected: {bad[0].message}."
     named = "; ".join(finding.message for finding in bad[:NAMED])
     more = f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-    return f"{len(bad)} of {len(findings)} that {runbook} protects (policy {policy}) miss their RPO: {named}{more}"
+    poor, every = ({one.resource for one in some} for some in (bad, findings))
+    return f"{len(poor)} of {len(every)} that {runbook} protects (policy {policy}) miss their RPO: {named}{more}"
+
+
+def too_short(book: Runbook, now: datetime) -> str:
+    """Return why a runbook's RPO cannot be kept by its schedules; "" when it can, or when it protects nothing.
+
+    A new point counts only once it is complete: until then the last one is as old as the time between two firings.
+    """
+    rpo = book.objectives.rpo
+    gap = _longest_gap(book, now) if any(step.uses in MAKERS for step in book.all_steps()) else None
+    if rpo is None or gap is None or rpo > gap:
+        return ""
+    return (
+        f"objectives.rpo is {format_duration(rpo)} and {format_duration(gap)} pass between two firings of its "
+        "schedules. A new point counts only once it is complete in every Region, so the RPO is missed also when all "
+        "goes well. Make it longer by what a run takes, or let the runbook run more often."
+    )
+
+
+def _longest_gap(book: Runbook, now: datetime) -> timedelta | None:
+    """Return the longest time between two of the next firings of all schedules together."""
+    triggers = [each for each in book.when if isinstance(each, ScheduleTrigger)]
+    moments, at = [], now
+    for _ in range(FIRINGS):
+        following = [found for each in triggers if (found := parse(each.schedule).next_after(at, each.timezone))]
+        if not following:
+            break
+        at = min(following)
+        moments.append(at)
+    return max((later - earlier for earlier, later in pairwise(moments)), default=None)
 
 
 def forgotten(pauses: Iterable[Pause], now: datetime) -> dict[str, str]:

@@ -248,8 +248,8 @@ class Ledger(Questions, Protocol):
         """Return since when a runbook is watched: now, when it was not before."""
         ...
 
-    def breaches(self) -> dict[str, Breach]:
-        """Return the breaches that last, by name."""
+    def breaches(self, *, over: bool = False) -> dict[str, Breach]:
+        """Return the breaches that last, by name; or those that are over, and people do not know it yet."""
         ...
 
     def keep_breach(self, breach: Breach) -> None:
@@ -257,7 +257,7 @@ class Ledger(Questions, Protocol):
         ...
 
     def drop_breach(self, name: str) -> None:
-        """Note that a breach is over."""
+        """Forget a breach that is over."""
         ...
 
     def beat(self, now: datetime) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.domain.run import Run
 from chalicelib.engine.ports import Launcher
+from chalicelib.engine.watchdog import known_since
 from chalicelib.errors import ActionError, LifeboatError, StoreError, SupersededError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def sweep(services: Sweeps) -> dict[str, Any]:
         ActionError: an execution could not be started; the others were.
         StoreError: the ledger could not be reached.
     """
-    now, grace_s = services.engine.clock.now(), services.engine.settings.pace.grace_s
+    now, grace_s = _begun(services), services.engine.settings.pace.grace_s
     restarted, left = list[str](), list[str]()
     failed: LifeboatError | None = None
     for run in services.engine.ledger.list_runs(limit=AT_MOST, running=True):
@@ -74,6 +75,13 @@ def sweep(services: Sweeps) -> dict[str, Any]:
     if failed:
         raise failed
     return {"outcome": "swept", "restarted": restarted, "left": left, "settled": settled}
+
+
+def _begun(services: Sweeps) -> datetime:
+    """Return the time; from the first sweep on it is noticed when the watchdog never looks."""
+    now = services.engine.clock.now()
+    known_since(services.engine.ledger, now)
+    return now
 
 
 def _settle(services: Sweeps, now: datetime) -> list[str]:

@@ -45,18 +45,18 @@ class Watch:
             return datetime.fromisoformat(other.found["moment"])
         return now
 
-    def breaches(self) -> dict[str, Breach]:
-        """Return the breaches that last, by name."""
+    def breaches(self, *, over: bool = False) -> dict[str, Breach]:
+        """Return the breaches that last, by name; or those that are over, and people do not know it yet."""
         rows = self.table.query(self._watch, BREACH)
         found = [Breach.model_validate_json(row["doc"]) for row in rows]
-        return {breach.name: breach for breach in found}
+        return {breach.name: breach for breach in found if breach.over is over}
 
     def keep_breach(self, breach: Breach) -> None:
         """Note a breach, or what has changed of it."""
         self.table.put({"pk": self._watch, "sk": f"{BREACH}{breach.name}", "doc": breach.model_dump_json()})
 
     def drop_breach(self, name: str) -> None:
-        """Note that a breach is over. Twice is once."""
+        """Forget a breach that is over. Twice is once."""
         self.table.delete(self._watch, f"{BREACH}{name}")
 
     def beat(self, now: datetime) -> None:

@@ -23,7 +23,7 @@ from tests.unit.cli.conftest import invoke
 NIGHT = "nightly-backup"
 FIRST = datetime(2031, 1, 8, 2, 0, tzinfo=UTC)  # 03:00 in Paris
 PERIOD = timedelta(minutes=PERIOD_MINUTES)
-RPO = timedelta(hours=24)
+RPO = timedelta(hours=30)
 
 
 @pytest.fixture(name="watched")

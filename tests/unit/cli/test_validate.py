@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chalicelib.settings import Settings
 from tests.unit.cli.conftest import Lifeboat
 
 BROKEN = "version: 1\nname: broken\nguard: {regions: [us-east-1]}\nsteps:\n  - {id: a, uses: ebs.create_snapshot}\n"
@@ -52,3 +53,13 @@ def test_a_directory_without_runbooks_is_no_success(lifeboat: Lifeboat, tmp_path
     (tmp_path / "empty").mkdir()
     assert lifeboat("validate", "--runbooks", str(tmp_path / "empty")).code == 2
     assert lifeboat("validate", "--runbooks", str(tmp_path / "missing")).code == 2
+
+
+def test_an_rpo_that_the_schedule_cannot_keep_is_a_warning_and_no_fault(lifeboat: Lifeboat, tmp_path: Path) -> None:
+    shipped = Settings().runbooks / "nightly-backup.yaml"
+    (tmp_path / shipped.name).write_text(shipped.read_text().replace("rpo: 30h", "rpo: 24h"))
+    told = lifeboat("validate", "--runbooks", str(tmp_path), "--json")
+    [found] = told.document["runbooks"]
+    assert (told.code, found["valid"], len(found["warnings"])) == (0, True, 1)
+    assert "warning: objectives.rpo is 1d" in lifeboat("validate", "--runbooks", str(tmp_path)).out
+    assert lifeboat("validate", "nightly-backup", "--json").document["runbooks"][0]["warnings"] == []

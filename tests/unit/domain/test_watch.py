@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.change import Finding
 from chalicelib.domain.run import Pause
 from chalicelib.domain.runbook import Runbook
-from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue
+from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue, too_short
 
 NIGHT = datetime(2031, 1, 8, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -80,3 +80,47 @@ def test_a_breach_is_told_at_once_and_then_daily() -> None:
     assert breach.due(NIGHT)
     assert not told.due(NIGHT + TOLD_EVERY - timedelta(seconds=1))
     assert told.due(NIGHT + TOLD_EVERY)
+
+
+def test_a_protection_that_selects_nothing_is_overdue_in_words_of_its_own() -> None:
+    nothing = Finding(
+        resource="nightly.s", region="r", ok=False, code="check.nothing_selected", message="step s selects nothing"
+    )
+    assert overdue("nightly", "p", [nothing]) == "Nothing is protected: step s selects nothing."
+
+
+def test_a_resource_that_lacks_points_in_two_regions_is_one_resource() -> None:
+    findings = [
+        Finding(resource=name, region=region, ok=name == "vol-2", message=f"{name} has none in {region}")
+        for name in ("vol-1", "vol-2")
+        for region in ("a", "b")
+    ]
+    assert overdue("nightly", "p", findings).startswith("1 of 2 that nightly protects")
+
+
+@pytest.mark.parametrize(
+    ("schedules", "rpo", "gap"),
+    [
+        (["cron(0 3 * * ? *)"], "24h", "1d"),
+        (["cron(0 3 * * ? *)"], "25h", ""),
+        (["cron(0 3 * * ? *)", "cron(0 15 * * ? *)"], "13h", ""),
+        (["cron(0 3 * * ? *)", "cron(0 15 * * ? *)"], "12h", "12h"),
+        (["cron(0 3 ? * MON-FRI *)"], "30h", "3d"),
+        (["at(2031-02-01T00:00:00)"], "1h", ""),
+        ([], "1h", ""),
+        (["rate(1 hour)"], None, ""),
+    ],
+)
+def test_an_rpo_that_the_schedules_cannot_keep_is_told(schedules: list[str], rpo: str | None, gap: str) -> None:
+    found = book().model_dump(by_alias=True) | {"when": [{"schedule": one} for one in schedules]}
+    if rpo:
+        found["objectives"] = {"rpo": rpo}
+    said = too_short(Runbook.model_validate(found), NIGHT)
+    assert bool(said) is bool(gap)
+    assert not gap or f"and {gap} pass between two firings" in said
+
+
+def test_a_runbook_that_makes_no_points_has_no_rpo_to_keep() -> None:
+    step = {"id": "s", "uses": "check.recovery_points", "with": {}}
+    found = book().model_dump(by_alias=True) | {"steps": [step], "objectives": {"rpo": "1h"}}
+    assert too_short(Runbook.model_validate(found), NIGHT) == ""
