@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.coverage import Coverage
+from chalicelib.actions.database_health import DatabaseHealth
 from chalicelib.actions.database_points import DatabasePoints
 from chalicelib.actions.ebs_copies import CopySnapshots
 from chalicelib.actions.ebs_expiry import ExpireSnapshots
@@ -16,6 +17,7 @@ from chalicelib.actions.ebs_snapshots import CreateSnapshots
 from chalicelib.actions.notify import Send
 from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
 from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
+from chalicelib.actions.rds_failover import Failover
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
 from chalicelib.actions.recovery_points import RecoveryPoints
 from chalicelib.domain.signature import Signature
@@ -28,8 +30,10 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     CreateDatabaseSnapshots(),
     CopyDatabaseSnapshots(),
     ExpireDatabaseSnapshots(),
+    Failover(),
     RecoveryPoints(),
     DatabasePoints(),
+    DatabaseHealth(),
     Coverage(),
     Send(),
 )

@@ -76,7 +76,9 @@ TABLE: dict[str, Meaning] = {
         AT_CAPACITY,
         "ResourceLimitExceeded PendingSnapshotLimitExceeded SnapshotLimitExceeded SnapshotQuotaExceeded"
         " SnapshotQuotaExceededFault InsufficientVolumeCapacity InsufficientInstanceCapacity"
-        " InsufficientDBInstanceCapacity VolumeLimitExceeded MaxIOPSLimitExceeded InstanceLimitExceeded"
+        " InsufficientDBInstanceCapacity InsufficientDBClusterCapacityFault"
+        " InstanceQuotaExceeded DBClusterQuotaExceededFault StorageQuotaExceeded"
+        " VolumeLimitExceeded MaxIOPSLimitExceeded InstanceLimitExceeded"
         " LimitExceededException",
     ),
     **_each(OWN_QUOTA, "SnapshotCreationPerVolumeRateExceeded ConcurrentSnapshotLimitExceeded"),
@@ -96,10 +98,15 @@ TABLE: dict[str, Meaning] = {
         GONE,
         "InvalidVolume.NotFound InvalidSnapshot.NotFound InvalidInstanceID.NotFound NotFound NotFoundException"
         " InvalidAMIID.NotFound DBInstanceNotFound DBSnapshotNotFound DBClusterNotFoundFault"
-        " DBClusterSnapshotNotFoundFault OptionGroupNotFoundFault ResourceNotFoundException",
+        " DBClusterSnapshotNotFoundFault DBSubnetGroupNotFoundFault DBParameterGroupNotFound"
+        " DBClusterParameterGroupNotFound OptionGroupNotFoundFault ResourceNotFoundException",
     ),
     **_each(IN_USE, "InvalidSnapshot.InUse"),
-    **_each(NAMED, "DBSnapshotAlreadyExists DBClusterSnapshotAlreadyExistsFault"),
+    **_each(
+        NAMED,
+        "DBSnapshotAlreadyExists DBClusterSnapshotAlreadyExistsFault DBInstanceAlreadyExists"
+        " DBClusterAlreadyExistsFault",
+    ),
     **_each(
         KEY,
         "DisabledException KMSInvalidStateException KMSDisabledException KMS.DisabledException KMSDisabled"

@@ -1,0 +1,74 @@
+"""What the scenarios of databases share: an estate with databases, one step as a runbook, and looks at AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.domain.report import RunRecord
+from chalicelib.domain.run import Run
+from chalicelib.domain.runbook import Runbook
+from tests.scenarios.conftest import HOME, Stage
+
+SHOP = {"tags": {"app": "shop"}}
+GUARD = {"regions": ["us-east-1", "us-west-2"], "max_targets": 50, "max_share": "100%"}
+
+
+def of_step(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> Runbook:
+    """Return a runbook of one step, approved in advance unless it is said otherwise."""
+    one = {"id": "it", "uses": uses, "with": given, "approved_in_advance": "a test", **more}
+    if one["approved_in_advance"] is None:
+        del one["approved_in_advance"]
+    changes = {"steps": [one], "guard": GUARD, "verify": [], "on_failure": [], "always": [], "when": []}
+    return stage.book("nightly-databases", **changes)
+
+
+def carried_out(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> RunRecord:
+    """Carry out one step."""
+    return stage.run(of_step(stage, uses, given, **more))
+
+
+def started(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> Run:
+    """Start one step, without driving it."""
+    return stage.start(of_step(stage, uses, given, **more))
+
+
+def instance(stage: Stage, name: str, region: str = HOME) -> dict[str, Any]:
+    """Return an instance as it truly is."""
+    found: list[dict[str, Any]] = stage.control.witness("rds", region).describe_db_instances(DBInstanceIdentifier=name)[
+        "DBInstances"
+    ]
+    return found[0]
+
+
+def cluster(stage: Stage, name: str, region: str = HOME) -> dict[str, Any]:
+    """Return a cluster as it truly is."""
+    found: list[dict[str, Any]] = stage.control.witness("rds", region).describe_db_clusters(DBClusterIdentifier=name)[
+        "DBClusters"
+    ]
+    return found[0]
+
+
+def names(stage: Stage, region: str = HOME) -> set[str]:
+    """Return all databases that are there."""
+    rds = stage.control.witness("rds", region)
+    found = {f"db:{one['DBInstanceIdentifier']}" for one in rds.describe_db_instances()["DBInstances"]}
+    return found | {f"cluster:{one['DBClusterIdentifier']}" for one in rds.describe_db_clusters()["DBClusters"]}
+
+
+def writer(stage: Stage, name: str) -> str:
+    """Return the member of a cluster that writes."""
+    [one] = [m["DBInstanceIdentifier"] for m in cluster(stage, name)["DBClusterMembers"] if m["IsClusterWriter"]]
+    return str(one)
+
+
+def zone_id(stage: Stage, name: str) -> str:
+    """Return the ID of a zone's name."""
+    ec2 = stage.control.witness("ec2", HOME)
+    zones = ec2.describe_availability_zones()["AvailabilityZones"]
+    return str(next(one["ZoneId"] for one in zones if one["ZoneName"] == name))
+
+
+def calls(stage: Stage, operation: str, outcome: str | None = None) -> int:
+    """Return how often an operation was called."""
+    by = stage.control.calls()["by"]
+    return sum(row["count"] for row in by if row["operation"] == operation and outcome in {None, row["outcome"]})
