@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.registry import INTERNAL, find
 from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, NOTICES, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of, sub
-from chalicelib.domain.runbook import Runbook
+from chalicelib.domain.runbook import AlarmTrigger, Runbook
 
 Statement = dict[str, Any]
 READS = ("Describe", "List", "Get")
@@ -46,7 +46,7 @@ def carried_out(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
 
 def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]]:
     """Return an IAM role for each function, by logical id `<function>Role`, and one for EventBridge Scheduler."""
-    drives = [*ledger_use(), *executes(names), *actions_use(runbooks), *tells()]
+    drives = [*ledger_use(), *executes(names), *actions_use(runbooks), *reads_alarms(runbooks), *tells()]
     starts = [*ledger_use(), *starts_runs(names), *tells()]
     made = {f"{RUN}Role": lambda_role(names, RUN, drives)}
     made[f"{ON_EVENT}Role"] = lambda_role(names, ON_EVENT, starts)
@@ -94,6 +94,12 @@ def tells() -> list[Statement]:
         allow("TellPeopleEnclosed", sorted(ENVELOPE), "*", through),
         allow("TellMachines", ["events:PutEvents"], bus),
     ]
+
+
+def reads_alarms(runbooks: Sequence[Runbook]) -> list[Statement]:
+    """Return what reading an alarm again takes, where a trigger's `for` asks for it."""
+    asked = any(isinstance(each, AlarmTrigger) and each.for_ for runbook in runbooks for each in runbook.when)
+    return [allow("ReadAlarmsAgain", ["cloudwatch:DescribeAlarms"], "*")] if asked else []
 
 
 def plans(runbooks: Sequence[Runbook]) -> list[Statement]:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from chalicelib.domain.alarm_reason import began_at, dimensions_of, triggers_of
+from chalicelib.domain.aws_news import AWS_HEALTH, News, read_news
 from chalicelib.domain.types import Strict
 from chalicelib.errors import InputError
 
@@ -40,9 +42,22 @@ class ScheduleEvent(Strict):
         """One line for people."""
         return f"schedule of {_written(self.occurred_at)}"
 
+    @property
+    def since(self) -> datetime | None:
+        """Nothing is wrong when a schedule fires."""
+        return None
+
+    @property
+    def about(self) -> dict[str, JsonValue]:
+        """Nothing."""
+        return {}
+
 
 class AlarmEvent(Strict):
-    """A CloudWatch alarm, metric or composite, entered a state. `occurred_at` is the time of that change."""
+    """A CloudWatch alarm, metric or composite, entered a state. `occurred_at` is the time of that change.
+
+    `since` is the time of the first bad datapoint that it tells of, `triggers` are the alarms that set off a composite.
+    """
 
     kind: Literal["alarm"] = "alarm"
     id: str
@@ -51,6 +66,9 @@ class AlarmEvent(Strict):
     previous: str = ""
     reason: str = ""
     composite: bool = False
+    dimensions: dict[str, str] = Field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    since: datetime | None = None
     region: str
     account: str
     occurred_at: datetime
@@ -68,9 +86,15 @@ class AlarmEvent(Strict):
         was = f" (was {self.previous})" if self.previous else ""
         return f"alarm {self.alarm} is {self.state}{was} since {_written(self.occurred_at)}"
 
+    @property
+    def about(self) -> dict[str, JsonValue]:
+        """What the event tells of where."""
+        named: dict[str, JsonValue] = {"alarm": self.alarm, "state": self.state, "region": self.region}
+        return {**named, "dimensions": dict(self.dimensions), "triggers": list(self.triggers)}
+
 
 class OtherEvent(Strict):
-    """Any other EventBridge event."""
+    """Any other EventBridge event. `region` is the one that it is about, wherever AWS delivered it."""
 
     kind: Literal["event"] = "event"
     id: str
@@ -78,14 +102,30 @@ class OtherEvent(Strict):
     detail_type: str
     region: str
     account: str
+    news: News = News()
     occurred_at: datetime
     received_at: datetime
     raw: dict[str, Any] = Field(repr=False)
 
     @property
     def cause_key(self) -> str:
-        """The same for every delivery of one event."""
-        return f"event/{self.id}"
+        """The same for every delivery of one event, also of its pages and copies."""
+        return self.news.key or f"event/{self.id}"
+
+    @property
+    def since(self) -> datetime | None:
+        """When the trouble began, if the event says so."""
+        return self.news.since
+
+    @property
+    def about(self) -> dict[str, JsonValue]:
+        """What the event tells of where."""
+        return self.news.about
+
+    @property
+    def elsewhere(self) -> bool:
+        """True of AWS Health's events, which come from other Regions too: `region` says whether they are meant."""
+        return self.source == AWS_HEALTH
 
     @property
     def summary(self) -> str:
@@ -143,7 +183,10 @@ def parse(raw: Any, received_at: datetime) -> ScheduleEvent | AlarmEvent | Other
         _text(raw, field)
     if raw["source"] == "aws.cloudwatch" and raw["detail-type"] == ALARM_DETAIL_TYPE:
         return _alarm(raw, received_at)
-    return OtherEvent(**_common(raw, received_at), source=raw["source"], detail_type=raw["detail-type"])
+    common = _common(raw, received_at)
+    news = read_news(raw, common["occurred_at"])
+    common["region"] = news.region or common["region"]
+    return OtherEvent(**common, source=raw["source"], detail_type=raw["detail-type"], news=news)
 
 
 def _schedule(raw: Mapping[str, Any], received_at: datetime) -> ScheduleEvent:
@@ -175,6 +218,9 @@ def _alarm(raw: Mapping[str, Any], received_at: datetime) -> AlarmEvent:
         reason=str(state.get("reason", "")),
         previous=str(previous.get("value", "")) if isinstance(previous, Mapping) else "",
         composite=isinstance(configuration, Mapping) and "alarmRule" in configuration,
+        dimensions=dimensions_of(configuration),
+        triggers=triggers_of(state),
+        since=began_at(state) if value == "ALARM" else None,
     )
 
 

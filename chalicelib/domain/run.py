@@ -45,6 +45,7 @@ class RunCause(Strict):
     """Why a run exists. `key` stays the same when the same cause is delivered again.
 
     `since` is when the trouble began (UTC), e.g. an alarm's first breaching datapoint: recovery time counts from it.
+    `about` is what the event tells of where: an alarm's name and dimensions, a zone; as AWS gave it, unchecked.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class RunCause(Strict):
     summary: str
     trigger: int | None = None
     since: datetime | None = None
+    about: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Stop(Strict):
@@ -105,6 +107,7 @@ class Run(Strict):
         paused_at: Since when it has been held back.
         paused_s: How many seconds earlier pauses held it back; its steps' deadlines were put off by as much.
         told: What people were told of it while it ran.
+        lasting_at: When it was seen that its cause lasts, where the trigger's `for` asks for it.
         asked: How many questions each step has asked of people.
         calls: AWS calls so far, as far as they were recorded (a killed slice's last calls are not).
     """
@@ -134,6 +137,7 @@ class Run(Strict):
     paused_at: datetime | None = None
     paused_s: int = 0
     told: tuple[str, ...] = ()
+    lasting_at: datetime | None = None
     asked: dict[str, int] = Field(default_factory=dict)
     calls: tuple[CallCount, ...] = ()
     code: str = ""

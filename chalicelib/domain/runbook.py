@@ -27,6 +27,7 @@ from chalicelib.errors import InputError
 Phase = Literal["steps", "verify", "on_failure", "always"]
 PHASES: tuple[Phase, ...] = ("steps", "verify", "on_failure", "always")
 AlarmState = Literal["ALARM", "OK", "INSUFFICIENT_DATA"]
+LONGEST_FOR = timedelta(hours=1)
 
 
 def _one_reference(text: str) -> str:
@@ -130,18 +131,21 @@ class AlarmTrigger(Strict):
         alarm: The alarm's name, or a pattern with `*` and `?`.
         state: The state that it enters.
         max_age: Older changes of state are refused; None = 15 minutes.
+        for_: So long after the change the alarm is read again, and must still be in that state; before that nothing is
+            done. None = it is acted upon at once.
     """
 
     alarm: Annotated[str, Field(min_length=1, max_length=255)]
     state: AlarmState = "ALARM"
     max_age: Duration | None = None
-    for_: None = Field(None, alias="for", exclude=True)
+    for_: Duration | None = Field(None, alias="for")
 
-    @field_validator("for_", mode="before")
+    @field_validator("for_")
     @classmethod
-    def _reserved(cls, value: Any) -> None:
-        if value is not None:
-            raise ValueError("'for' is reserved and not available; let the alarm itself evaluate more periods")
+    def _bounded(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value > LONGEST_FOR:
+            raise ValueError("an alarm is waited for at most 1h; let the alarm itself evaluate more periods")
+        return value
 
 
 class EventTrigger(Strict):

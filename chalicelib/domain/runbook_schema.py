@@ -51,7 +51,6 @@ def schema(signatures: Signatures) -> dict[str, Any]:
     defs["LateStep"] = {**step, "required": [key for key in step["required"] if key != "id"]}
     for phase in _LATE_PHASES:
         made["properties"][phase]["items"] = {"$ref": "#/$defs/LateStep"}
-    del defs["AlarmTrigger"]["properties"]["for"]  # reserved
     defs["Guard"]["properties"]["max_share"]["default"] = "30%"  # as people write it
     defs["Guard"]["properties"]["cooldown"]["default"] = "0s"
     return {"$schema": DIALECT, "title": "Lifeboat runbook", **_tidy(made)}

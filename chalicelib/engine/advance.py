@@ -22,6 +22,7 @@ from chalicelib.domain.signature import Signatures
 from chalicelib.engine.asking import Asking
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.flow import Flow, failed
+from chalicelib.engine.lasting import Lasting, Look, look
 from chalicelib.engine.measures import of_step
 from chalicelib.engine.memory import RunMemory, recall
 from chalicelib.engine.obligations import Debts
@@ -32,7 +33,7 @@ from chalicelib.engine.rounds import begin_round
 from chalicelib.engine.scope import Actions
 from chalicelib.engine.steps import Steps
 from chalicelib.engine.telling import Teller
-from chalicelib.errors import StoreError, SupersededError
+from chalicelib.errors import RefusedError, StoreError, SupersededError
 from chalicelib.settings import Settings
 
 REACHED: tuple[Phase, ...] = ("steps", "verify")  # what a run must have come to before it can have ended by itself
@@ -89,11 +90,32 @@ class Engine:
         memory = recall(self.ledger, run, self._memory.pop(run_id, None))
         begin_round(self.ledger, memory, self.clock.now())
         take_note(self.ledger, self.journal, memory, self.clock.now())
-        self._tell(memory)
-        tick = self._finish(memory) if self._slice(memory) else self._pause(memory)
+        seen = Look(Lasting.SEEN) if run.stop else look(memory, self.aws, self.clock.now())
+        tick = self._worked(memory) if seen.state is Lasting.SEEN else self._unseen(memory, seen)
         if not tick.ended:
             self._memory[run_id] = memory  # kept only after a slice that was recorded whole: else the ledger knows more
         return tick
+
+    def _worked(self, memory: RunMemory) -> Tick:
+        if memory.run.lasting_at is None:
+            memory.run = memory.run.model_copy(update={"lasting_at": self.clock.now()})
+        self._tell(memory)
+        return self._finish(memory) if self._slice(memory) else self._pause(memory)
+
+    def _unseen(self, memory: RunMemory, seen: Look) -> Tick:
+        """Wait until it can be seen whether the cause lasts, or end without having done anything."""
+        if seen.state is Lasting.WAITS:
+            return self._pause(memory, seen.until)
+        update = {"state": RunState.REFUSED, "ended_at": self.clock.now(), "code": seen.code, "message": seen.why}
+        ended = self._recorded(memory).model_copy(update=update)
+        self.teller.will_end(ended)
+        try:
+            memory.run = self.ledger.finish(ended, as_joined=True)
+        except RefusedError:  # another cause has joined meanwhile, and may last; or a stop was asked for
+            return Tick(1, ended=False, state=RunState.RUNNING.value, generation=ended.generation)
+        self.journal.note("run refused", run_id=ended.run_id, runbook=ended.runbook, error_code=seen.code, why=seen.why)
+        self.teller.ended(memory.run, self.clock.now())
+        return Tick(0, ended=True, state=memory.run.state.value, generation=ended.generation)
 
     def _tell(self, memory: RunMemory) -> None:
         """Tell that the run has started, and that it waits for a person."""
@@ -144,11 +166,11 @@ class Engine:
         for sentence, facts in of_step(memory.run, row, memory.step(row.step_id).made()):
             self.journal.note(sentence, **facts)
 
-    def _pause(self, memory: RunMemory) -> Tick:
+    def _pause(self, memory: RunMemory, until: datetime | None = None) -> Tick:
         """Record the slice, hand over if this generation has worked long enough, and say how long to wait."""
         self._asking.tell(memory)
         now, pace = self.clock.now(), self.settings.pace
-        wait_s = max(1, int(-(-(self._next(memory, now) - now).total_seconds() // 1)))
+        wait_s = max(1, int(-(-((until or self._next(memory, now)) - now).total_seconds() // 1)))
         run = self._recorded(memory).model_copy(
             update={"beat_until": now + timedelta(seconds=wait_s + pace.grace_s), "ticks": memory.run.ticks + 1}
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from chalicelib.domain.aws_news import GLOBAL
 from chalicelib.domain.event import AlarmEvent, OtherEvent, ScheduleEvent, parse
 from chalicelib.domain.matching import Match, matches, too_old
 from chalicelib.domain.run import RunCause, RunState
@@ -76,6 +77,13 @@ def on_event(raw: Any, services: TakesIn) -> dict[str, Any]:
     except InputError as error:
         services.engine.journal.note("event ignored", error_code=error.code, why=error.message, **_shown(error.details))
         return {"outcome": "ignored", "code": error.code, "why": error.message}
+    if (
+        isinstance(event, OtherEvent)
+        and event.elsewhere
+        and event.region not in {services.engine.settings.region, GLOBAL}
+    ):
+        services.engine.journal.note("event of another Region", cause=event.summary, region=event.region)
+        return {"outcome": "unmatched", "cause": event.summary, "runs": []}
     runs: list[dict[str, Any]] = []
     failed: LifeboatError | None = None
     for match in matches(event, _valid_runbooks(services)):
@@ -88,6 +96,11 @@ def on_event(raw: Any, services: TakesIn) -> dict[str, Any]:
     if failed:
         raise failed
     return {"outcome": "handled" if runs else "unmatched", "cause": event.summary, "runs": runs}
+
+
+def _of_another_region(event: AnyEvent, region: str) -> bool:
+    """Return True for what AWS Health says of another Region: it sends every event to a backup Region too."""
+    return isinstance(event, OtherEvent) and event.elsewhere and event.region not in {region, GLOBAL}
 
 
 def _valid_runbooks(services: TakesIn) -> Iterator[Runbook]:
@@ -107,6 +120,8 @@ def _take_in(event: AnyEvent, match: Match, services: TakesIn) -> dict[str, Any]
         occurred_at=event.occurred_at,
         summary=match.reason,
         trigger=match.trigger_index,
+        since=event.since,
+        about=event.about,
     )
     now, teller = services.engine.clock.now(), services.engine.teller
     inputs, refused = _inputs(runbook)

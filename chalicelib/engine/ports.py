@@ -172,8 +172,11 @@ class Ledger(Questions, Protocol):
         """Record effects of one page."""
         ...
 
-    def finish(self, run: Run) -> Run:
-        """Record the terminal state, free what the run held, and let its rows expire if it owes nothing."""
+    def finish(self, run: Run, *, as_joined: bool = False) -> Run:
+        """Record the terminal state, free what the run held, and let its rows expire if it owes nothing.
+
+        With `as_joined`, RefusedError (`run.joined`) when another cause has joined than those that `run` knows of.
+        """
         ...
 
     def claim_activity(self, run: Run, cooldown_s: int, now: datetime) -> str:

@@ -89,7 +89,10 @@ class Starter:
         if active == run.run_id:
             return None
         self.ledger.join(active, run.cause)
-        return self.ledger.load(active)
+        other = self.ledger.load(active)
+        if other and other.state is RunState.REFUSED:  # it ended just now without having done anything
+            return self._joined(run, runbook)
+        return other
 
     def take_over(self, run: Run, *, holder: str, fence: bool = True) -> Run:
         """Hold a running run, or reopen a stopped one, in a new generation.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.domain.run import Run, RunState
-from chalicelib.errors import InputError
+from chalicelib.errors import InputError, SupersededError
 from chalicelib.stores import rows
 from chalicelib.stores.obligations import Obligations
 from chalicelib.stores.table import ConditionError, Table
@@ -23,6 +23,14 @@ def _left_by_a_person(run: Run, now: datetime) -> bool:
     """
     overdue = run.beat_until is None or (now - run.beat_until).total_seconds() > CLAIM_GRACE_S
     return run.holder.startswith(BY_A_PERSON) and overdue
+
+
+def superseded(run: Run) -> SupersededError:
+    """Return the error of whoever drives a run that another generation drives by now."""
+    return SupersededError(
+        "run.superseded",
+        f"Run '{run.run_id}' is no longer driven by generation {run.generation}; see `lifeboat runs show`.",
+    )
 
 
 class Claims(Obligations):
@@ -60,7 +68,9 @@ class Claims(Obligations):
         run = rows.run_from(other)
         if not run.ended:
             return not _left_by_a_person(run, now)
-        return run.ended_at is not None and (now - run.ended_at).total_seconds() < cooldown_s
+        if run.state is RunState.REFUSED or run.ended_at is None:
+            return False  # nothing was done: what comes next is not covered by it
+        return (now - run.ended_at).total_seconds() < cooldown_s
 
     def lease(self, kind: str, resource: str, run_id: str) -> str:
         """Claim a resource for a kind of effect; returns the id of the run that has it now.

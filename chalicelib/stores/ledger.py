@@ -13,10 +13,10 @@ from typing import Any
 
 from chalicelib.domain.change import Change, Effect
 from chalicelib.domain.run import Run, RunCause, RunState, StepRow, Stop
-from chalicelib.errors import InputError, RefusedError, StoreError, SupersededError
+from chalicelib.errors import InputError, RefusedError, StoreError
 from chalicelib.stores import rows
 from chalicelib.stores.answers import Answers
-from chalicelib.stores.claims import Claims
+from chalicelib.stores.claims import Claims, superseded
 from chalicelib.stores.pauses import Pauses
 from chalicelib.stores.table import ConditionError
 from chalicelib.stores.watch import Watch
@@ -117,10 +117,11 @@ class DynamoLedger(Claims, Pauses, Watch, Answers):
             if not unmet.found:
                 raise InputError("run.unknown", f"There is no run '{run_id}' in the ledger.") from None
 
-    def finish(self, run: Run) -> Run:
+    def finish(self, run: Run, *, as_joined: bool = False) -> Run:
         """Record the terminal state, free what the run held, and let its rows expire if it owes nothing."""
+        condition, known = rows.joined_as(run) if as_joined else ("", {})
         ended = run.model_copy(update={"tick": run.tick + 1, "holder": "", "beat_until": None, "intents": {}})
-        found = rows.run_from(self._guarded(run, rows.run_values(ended), MINE))
+        found = rows.run_from(self._guarded(run, rows.run_values(ended), MINE + condition, **known))
         self.table.delete(f"RUNNING#{run.region}", run.run_id)
         self._let_expire(found)
         return found
@@ -269,10 +270,10 @@ class DynamoLedger(Claims, Pauses, Watch, Answers):
         except ConditionError as unmet:
             if unmet.found.get("holder") == holder and int(unmet.found["generation"]) == run.generation + 1:
                 return rows.run_from(unmet.found)  # our own write, whose answer was lost
-            raise self._superseded(run) from None
+            raise superseded(run) from None
         return rows.run_from(row)
 
-    def _guarded(self, run: Run, values: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    def _guarded(self, run: Run, values: Mapping[str, Any], condition: str, **known: Any) -> dict[str, Any]:
         try:
             return self.table.update(
                 rows.run_key(run.run_id),
@@ -281,6 +282,7 @@ class DynamoLedger(Claims, Pauses, Watch, Answers):
                 when=condition,
                 generation=run.generation,
                 running=RunState.RUNNING.value,
+                **known,
             )
         except ConditionError as unmet:
             found = unmet.found
@@ -289,11 +291,6 @@ class DynamoLedger(Claims, Pauses, Watch, Answers):
                     raise RefusedError("run.stopping", f"Run '{run.run_id}' was asked to stop.") from None
                 if values.get("run_state") == found["run_state"] and int(found["tick"]) == run.tick + 1:
                     return found  # our own write, whose answer was lost
-            raise self._superseded(run) from None
-
-    @staticmethod
-    def _superseded(run: Run) -> SupersededError:
-        return SupersededError(
-            "run.superseded",
-            f"Run '{run.run_id}' is no longer driven by generation {run.generation}; see `lifeboat runs show`.",
-        )
+                if "joined" in condition and found["run_state"] == RunState.RUNNING.value:
+                    raise RefusedError("run.joined", f"Another cause has joined run '{run.run_id}'.") from None
+            raise superseded(run) from None

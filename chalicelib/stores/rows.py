@@ -65,6 +65,13 @@ def run_values(run: Run) -> dict[str, Any]:
     }
 
 
+def joined_as(run: Run) -> tuple[str, dict[str, Any]]:
+    """Return a condition, to be added to others, that no other causes have joined than the run knows of."""
+    texts = [cause.model_dump_json() for cause in run.joined]
+    condition = "{joined} = :joined" if texts else "attribute_not_exists({joined})"
+    return f" AND {condition}", {"joined": texts} if texts else {}
+
+
 def intents_text(run: Run) -> str:
     """Return the intents as they are stored."""
     return json.dumps(

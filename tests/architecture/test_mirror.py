@@ -28,6 +28,7 @@ ELSEWHERE = {
     "actions/rds_snapshots.py": ("scenarios/test_databases.py", "snapshots show in whole nights"),
     "actions/rds_watch.py": ("scenarios/test_databases.py", "what is adopted, and what never is"),
     "aws/database_members.py": ("scenarios/test_databases.py", "what points of clusters carry of their instances"),
+    "aws/alarms.py": ("unit/engine/test_lasting.py", "how alarms are read"),
     "aws/databases.py": ("unit/actions/test_rds_selection.py", "how databases are read"),
     "engine/telling.py": ("scenarios/test_notices.py", "that everybody is told, once"),
     "engine/measures.py": ("unit/test_telemetry.py", "what becomes of what is measured"),

@@ -56,8 +56,37 @@ def test_any_other_event_keeps_all_its_fields(name: str) -> None:
     event = parse(raw(name), NOW)
     assert isinstance(event, OtherEvent)
     assert event.raw == raw(name)
-    assert event.cause_key == f"event/{raw(name)['id']}"
+    assert event.cause_key == (
+        "health/01b0993207d81a09dcd552ebd1e633e36cf1f09a" if name == "health" else f"event/{raw(name)['id']}"
+    )
     assert event.detail_type in event.summary
+    assert event.elsewhere is (name == "health")
+
+
+def test_an_event_tells_since_when_and_where_as_far_as_it_says() -> None:
+    health, alarm, schedule = (parse(raw(name), NOW) for name in ("health", "alarm-metric", "schedule"))
+    assert (health.since, health.about["service"]) == (datetime(2026, 1, 15, 9, 58, tzinfo=UTC), "EC2")
+    assert alarm.about["dimensions"] == {"DBInstanceIdentifier": "orders"}
+    assert (schedule.since, schedule.about) == (None, {})
+
+
+def test_what_health_tells_a_backup_region_is_about_the_region_that_is_meant() -> None:
+    event = parse({**raw("health"), "region": "us-west-2", "id": "another"}, NOW)
+    assert isinstance(event, OtherEvent)
+    assert (event.region, event.cause_key) == ("us-east-1", parse(raw("health"), NOW).cause_key)
+
+
+def test_only_an_alarm_that_goes_off_says_since_when() -> None:
+    state = {
+        "value": "OK",
+        "reasonData": '{"startDate": "2026-01-15T09:00:00Z", "period": 60, "recentDatapoints": [1]}',
+    }
+    known = raw("alarm-metric")
+    assert parse({**known, "detail": {**known["detail"], "state": state}}, NOW).since is None
+    going = {**state, "value": "ALARM"}
+    assert parse({**known, "detail": {**known["detail"], "state": going}}, NOW).since == datetime(
+        2026, 1, 15, 9, tzinfo=UTC
+    )
 
 
 def test_another_event_of_cloudwatch_is_no_alarm() -> None:

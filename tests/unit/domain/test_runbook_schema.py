@@ -82,7 +82,7 @@ def test_what_is_right_is_not_marked(changes: dict[str, Any]) -> None:
         ({"steps": step(on_failure="undo")}, "$.steps[0]"),
         ({"steps": step(tolerate="some")}, "$.steps[0]"),
         ({"verify": [{"parallel": step()}]}, "$.verify[0]"),
-        ({"when": [{"alarm": "x", "for": "5m"}]}, "$.when[0]"),
+        ({"when": [{"alarm": "x", "for": 5}]}, "$.when[0]"),
     ],
 )
 def test_what_is_wrong_is_marked_where_it_stands(changes: dict[str, Any], where: str) -> None:

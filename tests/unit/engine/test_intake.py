@@ -73,6 +73,21 @@ def test_a_firing_starts_one_run_whose_execution_exists(office: Office) -> None:
     assert office.executions() == [f"{said['runs'][0]['run_id']}_1"]
 
 
+def health(region: str, page: int) -> dict[str, Any]:
+    detail = {"eventRegion": region, "communicationId": f"c0ffee-{page}", "service": "EC2"}
+    envelope = {"account": "123456789012", "time": START.isoformat(), "region": "us-east-1", "id": f"h-{region}{page}"}
+    return {"source": "aws.health", "detail-type": "AWS Health Event", **envelope, "detail": detail}
+
+
+def test_pages_of_health_are_one_run_and_what_it_says_of_another_region_is_for_nobody(office: Office) -> None:
+    office.keep("failover", when=[{"event": {"source": ["aws.health"]}}])
+    first, second = office.take_in(health("us-east-1", 1)), office.take_in(health("us-east-1", 2))
+    assert second["runs"][0] == {**first["runs"][0], "outcome": "existing"}
+    elsewhere = office.take_in(health("eu-west-1", 1))
+    assert (elsewhere["outcome"], elsewhere["runs"]) == ("unmatched", [])
+    assert office.take_in(health("global", 7))["runs"][0]["outcome"] == "existing"
+
+
 def test_the_same_event_twice_is_one_run_and_one_execution(office: Office) -> None:
     office.keep("failover", when=[ALARM])
     first, second = office.take_in(alarm()), office.take_in(alarm())

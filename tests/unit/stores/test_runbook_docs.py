@@ -40,7 +40,7 @@ def test_the_examples_were_found() -> None:
 
 @pytest.mark.parametrize("model", [Runbook, Step, Guard, ScheduleTrigger, AlarmTrigger, EventTrigger])
 def test_every_key_is_in_the_reference(model: Any) -> None:
-    keys = {field.alias or name for name, field in model.model_fields.items()} - {"for"}  # reserved
+    keys = {field.alias or name for name, field in model.model_fields.items()}
     assert [key for key in sorted(keys) if f"`{key}`" not in DOC.read_text()] == []
 
 
