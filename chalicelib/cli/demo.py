@@ -6,18 +6,13 @@ that is killed by SIGKILL, and what is claimed at the end was read from the embe
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
+from chalicelib.cli.stage import ZONE, Stage
 from chalicelib.errors import ActionError
 
 if TYPE_CHECKING:
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from chalicelib.sandbox.client import Control
 
 RUNBOOK = "nightly-backup"
-ZONE = "Europe/Paris"
 BAD_WEATHER: dict[str, Any] = {
     "throttle_share": 0.25,
     "lost_answer_share": 0.1,
@@ -35,7 +29,6 @@ BAD_WEATHER: dict[str, Any] = {
     "events": {"double_share": 0.5, "late_s": 30},
     "quotas": {"copies_per_destination": 4},
 }
-SWEEP_EVERY = timedelta(minutes=5)
 DIES_AT = 60  # the call at which the engine dies: in the middle of the snapshots
 
 
@@ -75,14 +68,11 @@ def _evening() -> datetime:
     return local.replace(hour=2, minute=30, second=0, microsecond=0).astimezone(ZoneInfo("UTC"))
 
 
-class Night:
+class Night(Stage):
     """The demo's two nights: a quiet one, and the one in bad weather."""
 
     def __init__(self, console: Console, control: Control) -> None:
-        self.console, self.control = console, control
-        self.seen = 0
-        self.kills = 0
-        self.refused: Counter[str] = Counter()
+        super().__init__(console, control)
         self.before: set[str] = set()
         self.estate: dict[str, Any] = {}
 
@@ -110,8 +100,8 @@ class Night:
         self.control.schedules([schedule])
         self.console.rule("[bold]The first night: quiet weather")
         self._until_the_schedule_fires()
-        for event in self._due():
-            self._work(event)
+        for event in self.due("schedule"):
+            self.work(event)
         self.before = self._snapshots()
         self.console.print(f"{len(self.before)} snapshots and copies are there: last night's backup.")
 
@@ -126,10 +116,10 @@ class Night:
         self._until_the_schedule_fires()
         self.control.reset_calls()
         self.control.kill(DIES_AT, "after")
-        for event in self._due():
-            if not self._work(event):
-                self._wait_for_the_sweeper()
-        return self._record()
+        for event in self.due("schedule"):
+            if not self.work(event):
+                self.wait_for_the_sweeper()
+        return self.record()
 
     def _until_the_schedule_fires(self) -> None:
         from chalicelib.domain.schedule import parse
@@ -138,88 +128,7 @@ class Night:
         if fires is None:
             raise ActionError("demo.no_schedule", "The schedule does not fire again.")
         self.control.advance(to=fires + timedelta(seconds=60))
-        self._say(fires, "the schedule fires")
-
-    def _due(self) -> Iterator[Any]:
-        """Yield what the scheduler delivers, repeated deliveries included."""
-        for delivery in self.control.events(self.seen):
-            self.seen = max(self.seen, delivery["n"])
-            if delivery["target"] == "schedule":
-                yield delivery["event"]
-
-    def _work(self, event: Any) -> bool:
-        """Give one event to a worker process and tell what it does; returns False when it was killed."""
-        command = [sys.executable, "-m", "chalicelib.cli.worker", self.control.url]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603 - our own module
-            if worker.stdin and worker.stdout:
-                with closing(worker.stdin):
-                    json.dump(event, worker.stdin)
-                for line in worker.stdout:
-                    self._tell(json.loads(line))
-        if worker.returncode < 0:
-            self.kills += 1
-            self._say(self.control.now(), "[red bold]the engine is killed (SIGKILL); AWS lives on")
-            return False
-        if worker.returncode:
-            raise ActionError("demo.worker", f"The worker ended with {worker.returncode}; see its words above.")
-        return True
-
-    def _wait_for_the_sweeper(self) -> None:
-        """Let time pass until the sweeper finds the run whose engine died."""
-        for _ in range(20):
-            self.control.advance(SWEEP_EVERY.total_seconds())
-            running = self._run().holder
-            if not self._work({"lifeboat": "sweep"}):
-                continue
-            if self._run().holder != running:
-                return
-        raise ActionError("demo.not_swept", "The sweeper did not find the abandoned run.")
-
-    def _tell(self, said: dict[str, Any]) -> None:
-        """Tell one line of the worker; refusals are gathered until the next progress."""
-        at, what = datetime.fromisoformat(said["at"]), said["say"]
-        if what == "progress":
-            self._progress(at, said["steps"])
-        elif what == "refused":
-            self.refused[said["kind"].replace("_", " ")] += 1
-        elif what == "event answered" and said.get("restarted"):
-            self._say(at, f"[green]the sweeper restarts {', '.join(said['restarted'])}")
-        else:
-            words = {
-                "event taken in": "{cause}: {outcome} run",
-                "step ended": "[green]{step} {outcome}",
-                "run ended": "[bold]the run {outcome}",
-            }.get(what)
-            if words:
-                self._say(at, words.format_map(said))
-
-    def _progress(self, at: datetime, steps: dict[str, Any]) -> None:
-        running = {name: step for name, step in sorted(steps.items(), reverse=True) if step[0] == "running"}
-        if not running:
-            return
-        text = ", ".join(f"{name} {done} of {planned}" for name, (_, done, planned) in running.items())
-        refused = ", ".join(f"{count} {kind}" for kind, count in self.refused.items())
-        self.refused.clear()
-        self._say(at, f"[dim]{text}[/dim]" + (f"  [yellow]refused for now: {refused}" if refused else ""))
-
-    def _say(self, at: datetime, text: str) -> None:
-        self.console.print(f"[cyan]{at.astimezone(ZoneInfo(ZONE)):%H:%M:%S}[/cyan]  {text}")
-
-    def _services(self) -> Any:
-        from chalicelib.cli.options import Place
-        from chalicelib.cli.world import sandboxed
-
-        return sandboxed(Place(sandbox=True), control=self.control)
-
-    def _run(self) -> Any:
-        with self._services() as services:
-            return services.ledger.list_runs(limit=1)[0]
-
-    def _record(self) -> RunRecord:
-        from chalicelib.cli.record import record
-
-        with self._services() as services:
-            return record(services, services.ledger.list_runs(limit=1)[0])
+        self.say(fires, "the schedule fires")
 
     def _snapshots(self) -> set[str]:
         """Return the ids of all completed snapshots, as AWS has them."""

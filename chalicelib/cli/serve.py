@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,10 +23,12 @@ from chalicelib.errors import InputError, LifeboatError, SupersededError
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
+    from chalicelib.engine.ports import Clock, Journal
     from chalicelib.sandbox.client import Control
 
 HOST = "127.0.0.1"
 JSON = {"Content-Type": "application/json"}
+END = ("", 0)  # in the queue of what should execute: nothing more will
 PAUSE_S = 0.02  # real time between two ticks of a run, so that people can look in between
 MOST_BYTES = 1024 * 1024  # of a request; the API's own limit is lower, and answered as a problem
 
@@ -46,15 +48,16 @@ def serve(
         raise InputError("usage.where", "Say --sandbox: on AWS it is API Gateway that serves the API.")
     with served(port, Place(sandbox=True, runbooks=runbooks)) as url:
         typer.echo(f"Lifeboat's API is at {url}, over the embedded AWS. Ctrl-C ends it.")
-        with suppress(KeyboardInterrupt):
-            _until_asked_to_end()
+        until_asked_to_end()
 
 
-def _until_asked_to_end() -> None:
+def until_asked_to_end() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    while not ended.wait(1):
-        pass
+    with suppress(KeyboardInterrupt):
+        while not ended.wait(1):
+            pass
 
 
 class QueueLauncher:
@@ -77,23 +80,32 @@ class QueueLauncher:
 
 
 @contextmanager
-def served(port: int, place: Place, control: Control | None = None) -> Iterator[str]:
+def served(
+    port: int,
+    place: Place,
+    control: Control | None = None,
+    *,
+    journal: Callable[[Clock], Journal] | None = None,
+    driver: Callable[[Services, QueueLauncher], None] | None = None,
+) -> Iterator[str]:
     """Serve in threads of this process, and stop behind; yields the URL.
 
     Args:
         port: 0 = any that is free.
         place: Which runbooks.
         control: A sandbox that runs already; None = a new one.
+        journal: As for `world`.
+        driver: What carries runs out, until it takes `END` from the queue; None = each tick of each in turn, at once.
     """
     from chalicelib.cli.world import sandboxed
 
     launcher = QueueLauncher()
-    with sandboxed(place, None, control, launcher) as services:
+    with sandboxed(place, journal, control, launcher) as services:
         server = ThreadingHTTPServer((HOST, port), _handler(services))
         server.daemon_threads = True
         threads = [
             threading.Thread(target=server.serve_forever, daemon=True),
-            threading.Thread(target=_drive_for_ever, args=(services, launcher), daemon=True),
+            threading.Thread(target=driver or _drive_for_ever, args=(services, launcher), daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -102,7 +114,7 @@ def served(port: int, place: Place, control: Control | None = None) -> Iterator[
         finally:
             server.shutdown()
             server.server_close()
-            launcher.wanted.put(("", 0))
+            launcher.wanted.put(END)
             threads[1].join(timeout=10)
 
 
@@ -113,14 +125,14 @@ def _drive_for_ever(services: Services, launcher: QueueLauncher) -> None:
         with suppress(queue.Empty):
             while True:
                 wanted = launcher.wanted.get(block=not running, timeout=None)
-                if wanted == ("", 0):
+                if wanted == END:
                     return
                 running[wanted] = None
                 if launcher.wanted.empty():
                     break
         waits = []
         for run_id, generation in list(running):
-            wait_s = _tick(services, run_id, generation)
+            wait_s = tick_of(services, run_id, generation)
             if wait_s is None:
                 running.pop((run_id, generation))
             else:
@@ -130,7 +142,7 @@ def _drive_for_ever(services: Services, launcher: QueueLauncher) -> None:
             time.sleep(PAUSE_S)
 
 
-def _tick(services: Services, run_id: str, generation: int) -> int | None:
+def tick_of(services: Services, run_id: str, generation: int) -> int | None:
     """Work one slice of a run; returns how long it waits, None when this generation is over."""
     try:
         tick = services.engine.advance(run_id, generation)
