@@ -63,7 +63,7 @@ def _section(name: str, action: Action[Any] | Check[Any]) -> str:
 
 def _facts(action: Action[Any] | Check[Any]) -> list[str]:
     facts = [
-        "* IAM actions: " + ", ".join(f"`{one}`" for one in sorted(action.permissions)),
+        "* IAM actions: " + (", ".join(f"`{one}`" for one in sorted(action.permissions)) or "none"),
         f"* Calls: {action.calls}",
         f"* Time allowed unless the runbook says otherwise: {format_duration(action.within)}",
     ]

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
+from chalicelib.actions.approval import Approval
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.coverage import Coverage
 from chalicelib.actions.database_health import DatabaseHealth
@@ -36,6 +37,7 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     DatabaseHealth(),
     Coverage(),
     Send(),
+    Approval(),
 )
 
 # What undoing and obligations use, and no runbook may.

@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from chalicelib.domain.answer import Answer as Said
 from chalicelib.domain.change import ChangeKind, EffectState
+from chalicelib.domain.question import OpenQuestion
 from chalicelib.domain.run import Pause, RunCause, RunState
 
 
@@ -111,6 +113,22 @@ class Asked(Answer):
     run_id: str
     state: RunState
     asked: bool = Field(description="False when there was nothing to ask for any more.")
+
+
+class Approvals(Answer):
+    """A page of what waits for a person, newest first; a page may be short, or empty, and yet have a `next`."""
+
+    approvals: list[OpenQuestion]
+    next: str | None = None
+
+
+class Answered(Answer):
+    """The answer that counts, which is this request's."""
+
+    run_id: str
+    step: str
+    question: int = Field(description="Which asking of the step it answers: 1, or more when the plan grew.")
+    answer: Said | None
 
 
 class Pauses(Answer):

@@ -12,9 +12,10 @@ from chalicelib.api.answering import KEY_HEADER
 from chalicelib.api.answers import Problem
 from chalicelib.api.operations import OPERATIONS, Operation
 from chalicelib.api.requests import BODY_BYTES, KEY_PATTERN, NAME_PATTERN, Nothing
+from chalicelib.domain.runbook_values import ID_PATTERN
 
 REF = "#/components/schemas/{model}"
-PATH_PATTERNS = {"name": NAME_PATTERN, "run_id": r"^[a-z0-9_-]{1,100}$"}
+PATH_PATTERNS = {"name": NAME_PATTERN, "run_id": r"^[a-z0-9_-]{1,100}$", "step": ID_PATTERN}
 PHRASES = {
     400: "The request does not fit.",
     403: "Not authorized; answered by API Gateway.",

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from pydantic import BaseModel
 
-from chalicelib.api import answers, health, points, requests, runbooks, runs
+from chalicelib.api import answers, approvals, health, points, requests, runbooks, runs
 from chalicelib.api.routes import ROUTES
 from chalicelib.api.service import Request, Serves
 from chalicelib.domain.report import RunRecord
@@ -116,6 +116,9 @@ OPERATIONS: tuple[Operation, ...] = (
         status=int(HTTPStatus.ACCEPTED),
         errors=(GONE, CONFLICT, AWS),
     ),
+    Operation("listApprovals", approvals.list_approvals, requests.ApprovalsQuery, answers.Approvals),
+    Operation("approve", approvals.approve, requests.Approve, answers.Answered, errors=(GONE, CONFLICT)),
+    Operation("decline", approvals.decline, requests.Decline, answers.Answered, errors=(GONE, CONFLICT)),
     Operation("pause", runs.pause, requests.PauseAsked, answers.Pauses, errors=(GONE,)),
     Operation("resume", runs.resume, requests.ResumeAsked, answers.Pauses),
     Operation(

@@ -23,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[str, HTTPStatus] = {
     "runbook.unknown": HTTPStatus.NOT_FOUND,
     "run.unknown": HTTPStatus.NOT_FOUND,
+    "runbook.no_step": HTTPStatus.NOT_FOUND,
     "request.too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "run.key_reused": HTTPStatus.CONFLICT,
     "run.held": HTTPStatus.CONFLICT,

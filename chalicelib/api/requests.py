@@ -48,6 +48,38 @@ class Why(Asked):
     reason: Reason
 
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="Of the question that was looked at.")]
+Comment = Annotated[str, Field(max_length=500, description="Why; it is recorded.")]
+
+
+class Approve(Asked):
+    """A yes."""
+
+    digest: Digest
+    choice: Annotated[str, Field(max_length=200, description="One of the question's choices, if it has some.")] = ""
+    reason: Comment = ""
+
+
+class Decline(Asked):
+    """A no, to whatever the step asks now, or to the question of a digest."""
+
+    digest: Digest | Annotated[str, Field(max_length=0)] = ""
+    reason: Comment = ""
+
+    @property
+    def choice(self) -> str:
+        """Nothing: a no chooses nothing."""
+        return ""
+
+
+class ApprovalsQuery(Asked):
+    """Which questions."""
+
+    runbook: Name | None = Field(None, description="Only those of runs of this runbook.")
+    limit: Limit = 50
+    next: Next | None = None
+
+
 class PauseAsked(Asked):
     """What is to be paused: `runbook` or, said expressly, `all`."""
 

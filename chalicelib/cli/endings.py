@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SUCCEEDED, FAILED, WRONG, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 INTERRUPTION = "run.interrupted"
-REFUSING = ("guard.", "run.leased", "run.key", "run.held")
+REFUSING = ("ask.", "guard.", "run.leased", "run.key", "run.held")
 
 
 def code_for(error: LifeboatError) -> int:

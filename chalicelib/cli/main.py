@@ -11,11 +11,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from chalicelib.cli import coverage, demo, docs, endings, pause, plan, run, runs, sandbox, schema, serve, validate
+from chalicelib.cli import approve, coverage, demo, docs, endings, pause, plan, run, runs, sandbox, schema, serve, validate
 from chalicelib.errors import LifeboatError
 
 # Each has `register(app)`; the order is that of --help.
-COMMANDS = (demo, validate, plan, run, runs, pause, coverage, serve, sandbox, schema, docs)
+COMMANDS = (demo, validate, plan, run, runs, approve, pause, coverage, serve, sandbox, schema, docs)
 USAGE = typer.BadParameter.__mro__[1]  # click's UsageError, which Typer carries inside and does not export
 
 

@@ -61,8 +61,15 @@ class Progress:
             self.say(
                 f"{self._time()} paused by {fields.get('by')}: {fields.get('reason')}; waits for `lifeboat resume`"
             )
+        elif sentence == "asked":
+            self._say_question(fields)
         elif sentence == "resumed":
             self.say(f"{self._time()} resumed")
+
+    def _say_question(self, fields: dict[str, Any]) -> None:
+        choices = f" (choose: {', '.join(fields['choices'])})" if fields["choices"] else ""
+        self.say(f"{self._time()} {fields['step']} waits for a person: {fields['why']}{choices}")
+        self.say(f"  lifeboat approve {fields['run_id']} {fields['step']} --digest {fields['digest']}, or decline")
 
     def say(self, text: str) -> None:
         """Print a line above the progress."""

@@ -84,6 +84,10 @@ def _lines(found: RunRecord) -> list[str]:
     if found.paused:
         lines.append(f"paused by {found.paused.by}: {found.paused.reason}; waits for `lifeboat resume`")
     for step in found.steps:
+        if step.question:
+            asked = step.question
+            lines.append(f"{step.id} waits for a person: {asked.reason}")
+            lines.append(f"  lifeboat approve {found.run_id} {step.id} --digest {asked.digest}, or decline")
         if step.started_at is not None:
             counts = step.counts
             lines.append(

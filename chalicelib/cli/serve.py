@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 JSON = {"Content-Type": "application/json"}
 END = ("", 0)  # in the queue of what should execute: nothing more will
+A_MINUTE_S = 1.0  # real time that a minute takes at least while a person is asked something
 PAUSE_S = 0.02  # real time between two ticks of a run, so that people can look in between
 MOST_BYTES = 1024 * 1024  # of a request; the API's own limit is lower, and answered as a problem
 
@@ -139,7 +140,12 @@ def _drive_for_ever(services: Services, launcher: QueueLauncher) -> None:
                 waits.append(wait_s)
         if waits:
             services.clock.sleep(min(waits))
-            time.sleep(PAUSE_S)
+            time.sleep(max(PAUSE_S, A_MINUTE_S * min(60, *waits) / 60) if _asks(services) else PAUSE_S)
+
+
+def _asks(services: Services) -> bool:
+    """Return True while somebody may be about to answer: time must not fly by then."""
+    return next(services.ledger.asked_before(None), None) is not None
 
 
 def tick_of(services: Services, run_id: str, generation: int) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.cli.paper import clock_text, coloured, console, count_text, length_text, plain, table
+from chalicelib.cli.show_question import show_asked
 from chalicelib.cli.show_recovery import show_recovered
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def show_record(record: RunRecord, paper: Console | None = None) -> None:
     _show_steps(record.steps, paper)
     for step in record.steps:
         _show_troubles(step, paper)
+        show_asked(step, paper)
     _show_notes(record, paper)
     show_recovered(record, paper)
     _show_objectives(record, paper)

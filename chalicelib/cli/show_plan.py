@@ -10,7 +10,7 @@ from chalicelib.domain.types import format_duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from chalicelib.domain.change import Change
+    from chalicelib.domain.change import Change, Question
     from chalicelib.engine.preview import Preview, StepPreview
 
 
@@ -34,6 +34,8 @@ def _show_step(step: StepPreview, paper: Console) -> None:
     if step.message:
         code = f" \\[{step.code}]" if step.code else ""
         paper.print(f"  {plain(step.message)}{code}")
+    if step.ask:
+        _show_question(step.ask, step.in_advance, paper)
     if step.status == "planned" and not step.changes and not step.failures:
         paper.print("  Nothing to change.")
     if step.changes:
@@ -42,6 +44,17 @@ def _show_step(step: StepPreview, paper: Console) -> None:
         paper.print(f"  [red]would fail:[/] {plain(failure.resource)}: {plain(failure.message)} \\[{failure.code}]")
     for note in step.notes:
         paper.print(f"  note: {plain(note)}")
+
+
+def _show_question(ask: Question, in_advance: str, paper: Console) -> None:
+    stake = " [bold red]A yes may lose data.[/]" if ask.may_lose_data else ""
+    if in_advance:
+        paper.print(
+            f"  [yellow]approved in advance:[/] {plain(in_advance)}; else it would ask: {plain(ask.reason)}{stake}"
+        )
+        return
+    choices = f" Choices: {plain(', '.join(ask.choices))}." if ask.choices else ""
+    paper.print(f"  [yellow]asks a person first:[/] {plain(ask.reason)}{choices}{stake}")
 
 
 def _show_changes(changes: tuple[Change, ...], paper: Console) -> None:

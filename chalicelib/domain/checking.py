@@ -106,6 +106,9 @@ class _StepCheck:
         if signature is None:
             hint = did_you_mean(self.step.uses, self.signatures)
             self.found.append(Problem((*self.path, "uses"), f"there is no action '{self.step.uses}'", hint))
+        elif signature.judges and self.step.approved_in_advance is not None:
+            path = (*self.path, "approved_in_advance")
+            self.found.append(Problem(path, "a check asks nobody", "leave it out", at_key=True))
         self._given(signature)
         return self.found
 

@@ -178,8 +178,6 @@ class Asking:
                 memory.run = self.teller.told(memory.run, NoticeKind.WAITING, name, now, why)
 
     def end(self, memory: RunMemory) -> None:
-        """Take what the run still asked off the list of open questions: it ends."""
-        for step_id in memory.run.asked:
-            asked = self._newest(memory, step_id)
-            if asked and asked.answer is None:
-                self.ledger.unlist(asked)
+        """Take what the run asked off the list of open questions: it ends. Who answered may have been cut short in it."""
+        for asked in self.ledger.questions(memory.run.run_id) if memory.run.asked else ():
+            self.ledger.unlist(asked)

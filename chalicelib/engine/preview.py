@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from chalicelib.actions.base import Action, Check, StepContext
 from chalicelib.aws.clients import Aws
-from chalicelib.domain.change import Change, Failure, Forecast
+from chalicelib.domain.change import Change, Failure, Forecast, Question
 from chalicelib.domain.run import CallCount, Run, RunCause, RunState, StepRow, StepState, run_id_for
 from chalicelib.domain.runbook import PHASES, Runbook, Step
 from chalicelib.domain.template import fill, holds
@@ -51,6 +51,8 @@ class StepPreview(Strict):
         message: Why, for every status but `planned`.
         wrong_input: True when what was asked for makes no sense, rather than AWS refusing to tell.
         by_hand: The calls that make its changes, in order, when they were asked for.
+        ask: What a person would be asked first; None when nobody is.
+        in_advance: Why nobody would be asked although the plan asks: the runbook's `approved_in_advance`.
     """
 
     id: str
@@ -66,6 +68,8 @@ class StepPreview(Strict):
     message: str = ""
     wrong_input: bool = False
     by_hand: tuple[HandCall, ...] = ()
+    ask: Question | None = None
+    in_advance: str = ""
 
 
 class Preview(Strict):
@@ -219,6 +223,8 @@ class _Planner:
             "failures": plan.failures,
             "notes": plan.notes,
             "forecast": plan.forecast,
+            "ask": plan.ask,
+            "in_advance": (step.approved_in_advance or "") if plan.ask and not plan.ask.choices else "",
             "by_hand": _hand_calls(action, plan.changes, ctx) if self.by_hand else (),
         }
 

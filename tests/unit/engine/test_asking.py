@@ -142,8 +142,9 @@ def test_an_answer_just_in_time_counts_although_it_is_read_too_late(asks: Bench)
 
 def test_the_other_steps_of_the_group_go_on_meanwhile(asks: Bench) -> None:
     others = {"id": "others", "uses": "toy.silent", "with": {"names": ["x"]}}
-    asks.services.actions["toy.silent"] = _silent(asks)  # type: ignore[index]
-    asks.services.engine.signatures["toy.silent"] = asks.services.actions["toy.silent"].signature()  # type: ignore[index]
+    engine: Any = asks.services.engine
+    engine.actions["toy.silent"] = _silent(asks)
+    engine.signatures["toy.silent"] = engine.actions["toy.silent"].signature()
     run = ticks(asks, begun(asks, steps=[{"parallel": [THINGS, others]}], verify=[]), 4)
     assert (asks.world.applied, asks.rows(run)["others"].state) == (["x"], StepState.SUCCEEDED)
     answer(asks, run)
