@@ -62,7 +62,7 @@ class Engine:
         self.signatures: Signatures = {name: action.signature() for name, action in actions.items()}
         self.teller = Teller(ledger, notices, journal)
         driver = Driver.over(ledger, clock, journal, settings.pace)
-        self._asking = Asking(ledger, clock, journal, self.teller, paged, settings.api_url)
+        self._asking = Asking(ledger, clock, journal, paged, settings.api_url)
         self._steps = Steps(ledger, aws, actions, clock, settings, driver, self._asking, paged, protected)
         self._memory: dict[str, RunMemory] = {}
 
@@ -168,7 +168,7 @@ class Engine:
 
     def _pause(self, memory: RunMemory, until: datetime | None = None) -> Tick:
         """Record the slice, hand over if this generation has worked long enough, and say how long to wait."""
-        self._asking.tell(memory)
+        self._asking.tell(memory, self.teller)
         now, pace = self.clock.now(), self.settings.pace
         wait_s = max(1, int(-(-((until or self._next(memory, now)) - now).total_seconds() // 1)))
         run = self._recorded(memory).model_copy(

@@ -38,7 +38,6 @@ class Asking:
     ledger: Ledger
     clock: Clock
     journal: Journal
-    teller: Teller
     paged: Callable[[Sequence[Change]], list[list[Change]]]
     link: str = ""
 
@@ -164,20 +163,20 @@ class Asking:
         for number in range(asked.pages):
             yield from self.ledger.page(asked.run_id, asked.row(), number)
 
-    def tell(self, memory: RunMemory) -> None:
+    def tell(self, memory: RunMemory, teller: Teller) -> None:
         """Tell people of every question that waits, once each."""
         for row in memory.rows.values():
             name = f"{row.step_id}.{memory.run.asked.get(row.step_id, 0)}"
-            told = f"{NoticeKind.WAITING.value}.{name}" in memory.run.told or not self.teller.notices.channels
+            told = f"{NoticeKind.WAITING.value}.{name}" in memory.run.told or not teller.notices.channels
             if told or row.state is not StepState.WAITING:
                 continue
             asked = self._newest(memory, row.step_id)
             if asked and asked.waits(memory.run):
                 now = self.clock.now()
                 why = "\n".join(lines(asked, memory.run, now, self.link))
-                memory.run = self.teller.told(memory.run, NoticeKind.WAITING, name, now, why)
+                memory.run = teller.told(memory.run, NoticeKind.WAITING, name, now, why)
 
     def end(self, memory: RunMemory) -> None:
-        """Take what the run asked off the list of open questions: it ends. Who answered may have been cut short in it."""
+        """Take what the run asked off the list of open questions, also what was answered by halves: it ends."""
         for asked in self.ledger.questions(memory.run.run_id) if memory.run.asked else ():
             self.ledger.unlist(asked)

@@ -57,6 +57,25 @@ def _told(stage: Stage) -> Told:
     return told
 
 
+def test_a_question_is_told_once_with_all_that_it_takes_to_answer_it(stage: Stage, told: Told) -> None:
+    agreed = {
+        "id": "agreed",
+        "uses": "ask.approval",
+        "within": "1h",
+        "with": {"question": "Now?", "choices": ["a", "b"]},
+    }
+    found = stage.run(stage.book(steps=[agreed], verify=[], on_failure=[], always=[]))
+    assert told.kinds() == {"started": 1, "waiting": 1, "failed": 1}
+    [waiting] = [one for one in told.by_topic() if one["attributes"]["lifeboat_kind"] == "waiting"]
+    [asked] = stage.services.ledger.questions(found.run_id)
+    assert "Step 'agreed' waits for a person: Now?" in waiting["message"]
+    assert f"lifeboat approve {found.run_id} agreed --digest {asked.digest} --choice a|b" in waiting["message"]
+    assert f"lifeboat decline {found.run_id} agreed" in waiting["message"]
+    assert "POST " not in waiting["message"]  # no deployment has said where its API is
+    [heard] = [one for one in told.by_bus() if one["detail-type"] == "Lifeboat waiting"]
+    assert asked.digest in heard["detail"]["facts"]["why"]
+
+
 def test_a_night_is_told_when_it_starts_and_when_it_has_succeeded_once_each(stage: Stage, told: Told) -> None:
     found = stage.run(stage.book())
     assert told.kinds() == {"started": 1, "succeeded": 1}

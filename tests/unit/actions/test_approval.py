@@ -41,7 +41,7 @@ def test_the_answer_is_handed_on_and_unknown_before(world: World) -> None:
     said = Answer(yes=True, choice="use1-az2", by="ana", at=world.ctx().now)
     made = ASK.outputs(given(), [], world.ctx(answered=said))
     assert made == {"answer": "yes", "choice": "use1-az2", "by": "ana", "at": world.ctx().now.isoformat()}
-    assert ASK.returns.model_validate(made)
+    assert ASK.returns.model_validate(made).model_dump(mode="json", include={"by"}) == {"by": "ana"}
 
 
 def test_there_is_nothing_to_apply(world: World) -> None:
