@@ -11,7 +11,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from chalicelib.cli import approve, coverage, demo, docs, endings, pause, plan, run, runs, sandbox, schema, serve, validate
+from chalicelib.cli import (
+    approve,
+    coverage,
+    demo,
+    docs,
+    endings,
+    pause,
+    plan,
+    run,
+    runs,
+    sandbox,
+    schema,
+    serve,
+    validate,
+)
 from chalicelib.errors import LifeboatError
 
 # Each has `register(app)`; the order is that of --help.

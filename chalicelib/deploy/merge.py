@@ -13,7 +13,19 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.deploy.alarms import HAS_TOPIC, alarms
-from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, NOTICES, ON_EVENT, ON_SCHEDULE, RUN, TOPIC, Names, arn_of
+from chalicelib.deploy.names import (
+    API,
+    DEAD_LETTERS,
+    LEDGER,
+    NOTICES,
+    ON_EVENT,
+    ON_SCHEDULE,
+    RUN,
+    TOPIC,
+    Names,
+    arn_of,
+    sub,
+)
 from chalicelib.deploy.policy import DEFAULT_BUS, HAS_NOTICES, roles
 from chalicelib.deploy.triggers import rules, schedules
 from chalicelib.domain.runbook import Runbook
@@ -23,6 +35,7 @@ from chalicelib.telemetry import NAMESPACE, SERVICE
 
 EXECUTION_TIMEOUT_S = 30 * 86_400  # of one generation; the sweeper starts another for a run that needs longer
 API_LOGS = "ApiHandlerLogGroup"  # Chalice spells its own function otherwise in here, so the template would not do
+API_URL = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"  # Chalice's RestAPI and its stage
 HISTORY_DAYS = 30  # the ledger is the record; the execution's history is for looking into faults
 DEAD_LETTERS_KEPT_S = 14 * 86_400  # the longest that SQS keeps a message
 
@@ -97,9 +110,11 @@ def ledger(settings: Settings) -> dict[str, Any]:
 
 
 def _run(settings: Settings, names: Names) -> dict[str, Any]:
+    function = _function(settings, names, RUN)
+    function["Environment"]["Variables"]["LIFEBOAT_API_URL"] = settings.api_url or sub(API_URL)  # for its notices
     return {
         "Properties": {
-            **_function(settings, names, RUN),
+            **function,
             "DurableConfig": {"ExecutionTimeout": EXECUTION_TIMEOUT_S, "RetentionPeriodInDays": HISTORY_DAYS},
             "AutoPublishAlias": names.alias,
             "AutoPublishAliasAllProperties": True,  # a changed setting is a new version too

@@ -52,6 +52,13 @@ def test_the_run_is_durable_and_invoked_by_a_published_alias_of_a_name_it_knows_
     assert run["Environment"]["Variables"]["LIFEBOAT_RUN_FUNCTION"] == "dr-run:blue"
 
 
+def test_the_run_knows_where_people_can_answer_it() -> None:
+    own = properties("Run", api_url="https://dr.example.com")["Environment"]["Variables"]["LIFEBOAT_API_URL"]
+    assert own == "https://dr.example.com"
+    made = properties("Run")["Environment"]["Variables"]["LIFEBOAT_API_URL"]
+    assert made["Fn::Sub"].startswith("https://${RestAPI}.execute-api.")
+
+
 @pytest.mark.parametrize(
     "function", ["lifeboat-run", "lifeboat-run:$LATEST", ":live", "arn:aws:lambda:x:y:function:f:live"]
 )
