@@ -84,6 +84,11 @@ class Control:
         found: Json = self._ask("POST", "disaster", {"kind": kind, **what})
         return found
 
+    def reached(self) -> list[Json]:
+        """Return the calls that reached for something in a dark zone, in order: `{at, region, zone, what}`."""
+        found: list[Json] = self._ask("GET", "reached")
+        return found
+
     def fork(self) -> Control:
         """Return the control of a copy of the whole sandbox, a process of its own; end it with `quit()`."""
         return Control(self._ask("POST", "fork")["url"])

@@ -115,6 +115,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "faults"): Control.faults,
     ("POST", "estate"): Control.estate,
     ("POST", "disaster"): Control.disaster,
+    ("GET", "reached"): lambda control, _request: control.sky.darkness.reached,
     ("POST", "settle"): Control.settle,
     ("POST", "schedules"): Control.schedules,
     ("GET", "events"): Control.events,

@@ -7,7 +7,7 @@ may fail with it is: https://docs.aws.amazon.com/whitepapers/latest/advanced-mul
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.sandbox.ec2.wire import AwsError
 
@@ -35,6 +35,7 @@ class Darkness:
     def __init__(self, sky: Sky) -> None:
         self._sky = sky
         self.zones: dict[tuple[str, str], Dark] = {}
+        self.reached: list[dict[str, Any]] = []
         self.lifted: dict[tuple[str, str], float] = {}  # when the last darkness over a zone ended, by zone name
 
     def fall(self, region: str, zone: str) -> Dark:
@@ -85,6 +86,7 @@ class Darkness:
         if self.over(region, zone) is None:
             return
         self._sky.books.fault("zone_dark")
+        self.reached.append({"at": self._sky.clock.iso(), "region": region, "zone": zone, "what": [*map(str, what)]})
         if self._sky.draw("dark", region, zone, *what, self._sky.next_serial()) < self._sky.settings.dark.hang_share:
             raise Hung(str(what))
         raise AwsError("InternalError", "An internal error has occurred", 500)

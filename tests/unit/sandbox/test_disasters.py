@@ -258,3 +258,17 @@ def test_everything_survives_a_fork_and_throttling_speaks_each_services_language
     world.control.weather(throttle_reads_share=1.0)
     assert refused(world.client("elbv2").describe_target_groups) == "Throttling"
     assert refused(world.client("arc-zonal-shift").list_zonal_shifts) == "ThrottlingException"
+
+
+def test_what_reaches_for_something_in_a_dark_zone_is_written_down(
+    world: World, front: dict[str, Any], refused: Callable[..., str]
+) -> None:
+    del front
+    instance = world.named("web-1")
+    world.control.disaster("az_dark", zone=dark_zone(world)[1])
+    world.control.weather(dark={"hang_share": 0})
+    assert refused(world.client("ec2").stop_instances, InstanceIds=[instance]) == "InternalError"
+    [reached] = world.control.reached()
+    assert reached["what"] == ["StopInstances", instance]
+    world.control.disaster("heal")
+    assert len(world.control.reached()) == 1
