@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from chalicelib.actions.base import ActionModel, Check, StepContext, Verdict
-from chalicelib.actions.rds_points import point_of
+from chalicelib.actions.rds_points import point_of, source_id
 from chalicelib.actions.rds_selection import DatabaseSelector, selected
 from chalicelib.actions.recovery_points import (
     Place,
@@ -66,8 +66,9 @@ class DatabasePoints(Check[DatabasePointsInput]):
         selection = selected(ctx.aws, home, given.select)
         wanted = [one.identity for one in selection.databases]
         places = {(one, region): list[Point]() for region in sorted(set(given.regions) or {home}) for one in wanted}
+        identities = {source_id(one): one for one in wanted}
         for point in _points(wanted, {region for _, region in places}, ctx):
-            places[point.volume_id, point.region].append(point)
+            places[identities[source_id(point.volume_id)], point.region].append(point)
         findings = [finding_of(place, stand, demand) for place, stand in sorted(judged(places, ctx).items())]
         return verdict_of([*findings, *missing_findings(selection.failures, home)])
 
@@ -76,7 +77,8 @@ def _points(wanted: Sequence[str], regions: Iterable[str], ctx: StepContext) -> 
     kinds = sorted({kind_and_name(one)[0] for one in wanted})
     listed = (one for region in sorted(regions) for kind in kinds for one in snapshots(ctx.aws, region, kind))
     points = (point_of(snapshot) for snapshot in listed)
-    return [point for point in points if point and point.policy and point.volume_id in set(wanted)]
+    ids = {source_id(one) for one in wanted}  # names change
+    return [point for point in points if point and point.policy and source_id(point.volume_id) in ids]
 
 
 def judged(places: Mapping[Place, Sequence[Point]], ctx: StepContext) -> dict[Place, Standing]:

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from chalicelib.aws import tags
 from chalicelib.domain.change import Change, ChangeKind
+from chalicelib.domain.point_sets import Stored
 from chalicelib.domain.retention import Decision
 
 IDS_IN_A_LINE = 8
@@ -22,16 +23,16 @@ def changes_of(decisions: Sequence[Decision], policy: str, regions: Sequence[str
         regions: Where copies of them may be under way.
     """
     going = [one for one in decisions if one.delete]
-    members: dict[str, list[str]] = {}
+    groups: dict[str, list[Stored]] = {}
     for one in going:
-        members.setdefault(one.group, []).append(one.stored.id)
-    made = [_change(one, policy, members[one.group], regions) for one in going]
+        groups.setdefault(one.group, []).append(one.stored)
+    made = [_change(one, policy, groups[one.group], regions) for one in going]
     return sorted(made, key=lambda change: (change.order, change.key))
 
 
-def _change(one: Decision, policy: str, members: Sequence[str], regions: Sequence[str]) -> Change:
+def _change(one: Decision, policy: str, members: Sequence[Stored], regions: Sequence[str]) -> Change:
     stored, point = one.stored, one.stored.point
-    at = tags.iso(point.at)
+    at, first = tags.iso(point.at), min(each.point.at for each in members)  # they differ where tags were changed
     return Change(
         key=stored.id,
         kind=ChangeKind.DELETE,
@@ -46,11 +47,11 @@ def _change(one: Decision, policy: str, members: Sequence[str], regions: Sequenc
             "expires": tags.iso(stored.expires) if stored.expires else "",
             "state": point.state,
             "set_id": point.set_id,
-            "members": list(members),
+            "members": [each.id for each in members],
             "keeper": one.keeper[1] if one.keeper else "",
             "regions": sorted(set(regions) - {point.region}),
         },
-        order=f"{at}#{one.group}",
+        order=f"{tags.iso(first)}#{one.group}",
         group=one.group,
     )
 

@@ -11,20 +11,21 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chalicelib.actions.base import Action, ActionModel, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at, items_of
 from chalicelib.actions.ebs_snapshots import NOT_MADE
-from chalicelib.actions.rds_copy_plan import asked_items, copy_change, manifest_notes, newest_points
-from chalicelib.actions.rds_points import RDS_SNAPSHOT, DatabaseSnapshotItem, own_tags, snapshot_name
+from chalicelib.actions.expiry import POLICY_PATTERN
+from chalicelib.actions.rds_copy_plan import asked_items, copy_change, copy_notes, copy_tags, newest_points, owned
+from chalicelib.actions.rds_points import RDS_SNAPSHOT, DatabaseSnapshotItem, snapshot_name
 from chalicelib.actions.rds_watch import watched
 from chalicelib.aws import tags
 from chalicelib.aws.databases import snapshot_resource
 from chalicelib.aws.errors import translated
 from chalicelib.aws.keys import usable_key
 from chalicelib.domain.change import Change, Effect, EffectState, Forecast, Plan
-from chalicelib.domain.types import Region
+from chalicelib.domain.types import Duration, Region
 from chalicelib.errors import ActionError, InputError
 from chalicelib.settings import Limits
 
@@ -47,6 +48,20 @@ class CopyDatabaseSnapshotsInput(ActionModel):
         min_length=1,
         description="Option group there for sources that have one of their own; it is copied when left out.",
     )
+    policy: str | None = Field(
+        None,
+        pattern=POLICY_PATTERN,
+        description="Which retention owns the copies of snapshots that have no policy: automated ones, other people's.",
+    )
+    expires: Duration | None = Field(
+        None, description="So long those copies are kept, whatever retention says, as no generations; needs `policy`."
+    )
+
+    @model_validator(mode="after")
+    def _owned(self) -> CopyDatabaseSnapshotsInput:
+        if self.expires and not self.policy:
+            raise ValueError("`expires` needs a `policy`: only what is of a policy is ever deleted")
+        return self
 
 
 class CopyDatabaseSnapshotsOutput(ActionModel):
@@ -96,7 +111,8 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
     )
 
     def plan(self, given: CopyDatabaseSnapshotsInput, ctx: StepContext) -> Plan:
-        items, failures = asked_items(given.snapshots, ctx)
+        asked, failures = asked_items(given.snapshots, ctx)
+        items = [owned(item, given.policy, given.expires, ctx) for item in asked]
         encrypted = sorted(item.database for item in items if item.encrypted)
         if encrypted and not given.kms_key:
             raise InputError(
@@ -109,7 +125,7 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
         changes = [copy_change(item, given.to_region, key, given.option_group, newest) for item in items]
         plain = sorted(change.targets[0] for change in changes if not change.yields[0]["encrypted"])
         notes = [f"Not encrypted, and neither are their copies: {', '.join(plain[:10])}."] if plain else []
-        notes += manifest_notes(items, given.snapshots)
+        notes += copy_notes(items, given.snapshots, ctx)
         return Plan(
             changes=tuple(sorted(changes, key=lambda change: (change.order, change.key))),
             failures=tuple(failures),
@@ -122,21 +138,12 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
         item = source_item(change, needs)
-        if item.arn is None:
-            raise ActionError(
-                "action.source_missing",
-                f"There is no snapshot of {item.database} to copy to {change.region}: AWS did not show its ARN. See "
-                "the step before this one.",
-                resource=item.database,
-            )
+        arn, point = _known(item, change.region)
         effect_id = ctx.effect_id(change.key)
-        name, point = snapshot_name(effect_id), item.point or tags.iso(ctx.now)
-        own = own_tags(item, effect_id, point, ctx) | {
-            tags.SOURCE_SNAPSHOT: str(item.snapshot),
-            tags.SOURCE_REGION: str(change.params["source_region"]),
-        }
+        name = snapshot_name(effect_id)
+        own = copy_tags(item, str(change.params["source_region"]), effect_id, ctx)
         all_tags, _ = tags.merged(own, item.tags)
-        _copy(change, item.arn, name, all_tags, ctx)
+        _copy(change, arn, name, all_tags, ctx)
         resource = snapshot_resource("cluster" if change.params["kind"] == "cluster" else "db", name)
         facts: dict[str, Any] = {"snapshot": resource, "point": point, "set_id": item.set_id or effect_id}
         return Effect(
@@ -166,6 +173,25 @@ def source_item(change: Change, needs: Mapping[str, Effect]) -> DatabaseSnapshot
         if name in needs:
             known |= items_of(needs[name]).get(change.key, {})
     return DatabaseSnapshotItem.model_validate({**change.yields[0], **known})
+
+
+def _known(item: DatabaseSnapshotItem, region: str) -> tuple[str, str]:
+    """Return the ARN and the time of what is to be copied, which nobody may guess."""
+    if item.arn is None:
+        raise ActionError(
+            "action.source_missing",
+            f"There is no snapshot of {item.database} to copy to {region}: AWS did not show its ARN. See "
+            "the step before this one.",
+            resource=item.database,
+        )
+    if item.point is None:
+        raise ActionError(
+            "action.point_unknown",
+            f"AWS does not say when {item.snapshot} of {item.database} was taken; a copy that says it is from now "
+            "would pass for the newest. Look at the snapshot in RDS, and run again once it has a time.",
+            resource=item.database,
+        )
+    return item.arn, item.point
 
 
 def _copy(change: Change, arn: str, name: str, all_tags: Mapping[str, str], ctx: StepContext) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from chalicelib.actions.base import StepContext
-from chalicelib.actions.rds_points import DatabaseSnapshotItem, identity_of, point_of, source_id
+from chalicelib.actions.rds_points import DatabaseSnapshotItem, identity_of, no_room, own_tags, point_of, source_id
 from chalicelib.aws import tags
 from chalicelib.aws.database_members import with_members
 from chalicelib.aws.databases import Database, DatabaseSnapshot, databases_by_id, kind_and_name, snapshots
@@ -85,16 +86,43 @@ def _filled(item: DatabaseSnapshotItem, database: Database | None) -> DatabaseSn
     return item.model_copy(update={"manifest": database.manifest, "tags": tagged})
 
 
-def manifest_notes(items: Sequence[DatabaseSnapshotItem], asked: Sequence[DatabaseSnapshotItem | str]) -> list[str]:
-    """Say what the copies of snapshots that were named do not carry for their restore."""
+def owned(
+    item: DatabaseSnapshotItem, policy: str | None, expires: timedelta | None, ctx: StepContext
+) -> DatabaseSnapshotItem:
+    """Return an item that belongs to a policy, if it did not and one is given; what belongs to one stays with it."""
+    if item.policy or not policy:
+        return item
+    until = tags.iso(ctx.now + expires) if expires else item.expires
+    return item.model_copy(update={"policy": policy, "expires": until})
+
+
+def copy_tags(item: DatabaseSnapshotItem, source_region: str, effect_id: str, ctx: StepContext) -> dict[str, str]:
+    """Return Lifeboat's own tags of the copy of an item."""
+    return own_tags(item, effect_id, str(item.point), ctx) | {
+        tags.SOURCE_SNAPSHOT: str(item.snapshot),
+        tags.SOURCE_REGION: source_region,
+    }
+
+
+def copy_notes(
+    items: Sequence[DatabaseSnapshotItem], asked: Sequence[DatabaseSnapshotItem | str], ctx: StepContext
+) -> list[str]:
+    """Say what the copies will lack: a policy, what a restore needs, tags that do not fit."""
+    notes = [note for item in items for note in no_room(item, copy_tags(item, item.region, "", ctx), "copy")]
+    ownerless = sorted(item.item for item in items if not item.policy)
+    if ownerless:
+        notes.append(
+            f"The copies of {', '.join(ownerless)} belong to no policy: nothing ever deletes them, no check counts "
+            "them, and they fill the quota of manual snapshots. Write `policy:` if that is not meant."
+        )
     bare = sorted(item.item for item in items if item.manifest is None and item.item in asked)
-    if not bare:
-        return []
-    note = (
-        f"{', '.join(bare)}: neither the snapshot nor a living database says what a restore needs (class, parameter "
-        "group, network); the copy does not carry it. Note it down, or copy a point that rds.create_snapshots made."
-    )
-    return [note]
+    if bare:
+        notes.append(
+            f"{', '.join(bare)}: neither the snapshot nor a living database says what a restore needs (class, "
+            "parameter group, network); the copy does not carry it. Note it down, or copy a point that "
+            "rds.create_snapshots made."
+        )
+    return notes
 
 
 def _uncopyable(name: str, snapshot: DatabaseSnapshot | None, region: str) -> Failure:
@@ -107,13 +135,14 @@ def _uncopyable(name: str, snapshot: DatabaseSnapshot | None, region: str) -> Fa
 
 
 def newest_points(ctx: StepContext, region: str, items: Sequence[DatabaseSnapshotItem]) -> dict[str, str]:
-    """Return the newest available point of each database in a Region, by identity, as ISO text; a listing per kind."""
+    """Return the newest available point of each database in a Region, by AWS's own id of it, as ISO text."""
     newest: dict[str, str] = {}
     kinds = sorted({kind_and_name(item.database)[0] for item in items})
     for snapshot in (one for kind in kinds for one in snapshots(ctx.aws, region, kind)):
         point = point_of(snapshot)
         if point and point.state == "completed" and point.policy:
-            newest[point.volume_id] = max(newest.get(point.volume_id, ""), tags.iso(point.at))
+            database = source_id(point.volume_id)
+            newest[database] = max(newest.get(database, ""), tags.iso(point.at))
     return newest
 
 
@@ -153,5 +182,5 @@ def copy_change(
         },
         yields=(yields.model_dump(mode="json", exclude={"made_by"}),),
         size_gib=item.size_gib,
-        order=newest.get(item.identity, ""),
+        order=newest.get(source_id(item.identity), ""),
     )

@@ -15,10 +15,12 @@ from pydantic import Field
 from chalicelib.actions.base import Action, ActionModel, Review, StepContext
 from chalicelib.actions.ebs_expiry_plan import changes_of, notes_of
 from chalicelib.actions.ebs_snapshots import NOT_MADE
-from chalicelib.actions.expiry import ExpireSnapshotsInput, nothing
+from chalicelib.actions.expiry import ExpireSnapshotsInput, decided, nothing
+from chalicelib.actions.rds_holds import held
+from chalicelib.actions.rds_points import source_id
 from chalicelib.actions.rds_stored import gone_databases, stored_points
 from chalicelib.aws import tags
-from chalicelib.aws.databases import kind_and_name, snapshots
+from chalicelib.aws.databases import DatabaseSnapshot, kind_and_name, snapshots
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, Effect, EffectState, Plan
 from chalicelib.domain.point_sets import PointSet, Stored, grouped
@@ -41,10 +43,11 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
     """Delete the points of databases of a policy that nothing keeps, oldest first.
 
     No quantities; times are UTC, days and months those of the time zone. Only manual snapshots that carry Lifeboat's
-    own tags and this policy are ever deleted. Kept is, whatever `keep` says: the newest good point of each database in
-    each Region, the newest copy in each Region, what is being made or copied (or, for 7 days, may yet be), what needs a
-    key that cannot be used, and what is tagged `lifeboat:hands-off`. A point that a person tagged `lifeboat:expires` is
-    kept until then and counts as no generation. The plan tells the reason for every snapshot.
+    own tags and this policy, and are named after their effect, are ever deleted. Kept is, whatever `keep` says: the
+    newest good point of each database in each Region, the newest copy in each Region, what is being made or copied (or,
+    for 7 days, may yet be), what may be the source of a database that is being made just now, what needs a key that
+    cannot be used, and what is tagged `lifeboat:hands-off`. A point that a person tagged `lifeboat:expires` is kept
+    until then and counts as no generation. The plan tells the reason for every snapshot.
 
     The guard's share is of the policy's points; its targets are their databases. Deleting what is gone already is done.
     """
@@ -66,12 +69,14 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
     review_every_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = (
         "Plan, per Region: DescribeDBSnapshots and DescribeDBClusterSnapshots per 100 manual snapshots, DescribeKey "
-        "per key. Before each 200 deletions the same again. Apply: DeleteDBSnapshot or DeleteDBClusterSnapshot per "
-        "snapshot. Observe, only when an answer was lost: a listing per 100 names."
+        "per key; when something goes (or `orphans` is given), DescribeDBInstances and DescribeDBClusters per 100. "
+        "Before each 200 deletions the same again. Apply: DeleteDBSnapshot or DeleteDBClusterSnapshot per snapshot. "
+        "Observe, only when an answer was lost: a listing per 100 names."
     )
 
     def plan(self, given: ExpireSnapshotsInput, ctx: StepContext) -> Plan:
-        stored = stored_points(given.select.policy, given.regions, ctx).stored
+        shelves = stored_points(given.select.policy, given.regions, ctx)
+        stored = shelves.stored
         if not stored:
             raise nothing(given)
         rule = Retention(
@@ -81,7 +86,7 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
             gone=gone_databases(stored, given.regions, ctx) if given.orphans else frozenset(),
             orphans=given.orphans,
         )
-        decisions = rule.decide(stored)
+        decisions = decided(rule, stored, lambda going: _held(going, shelves.every, given.regions, ctx))
         changes = changes_of(decisions, given.select.policy, given.regions)
         return Plan(
             changes=tuple(changes),
@@ -106,6 +111,7 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
         shelves = stored_points(policy, sorted(regions), ctx)
         there = {(one.point.region, one.id): one for one in shelves.stored}
         sets = {one.name: one for one in grouped(shelves.stored)}
+        holds = held(shelves.every, {change.region for change in changes}, ctx)
         copying = {one.copy_of for one in shelves.stored if one.copy_of and one.point.state == "pending"}
         found: dict[str, Review] = {}
         for change in changes:
@@ -113,7 +119,7 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
             if place not in shelves.listed:
                 continue  # gone already: the deletion finds it done
             keeper = sets.get((change.region, str(change.params["keeper"])))
-            why = _objection(change, there.get(place), copying) or _unkept(change, keeper)
+            why = holds.get(place) or _objection(change, there.get(place), copying) or _unkept(change, keeper)
             if why:
                 message = f"{change.key} in {change.region} {why}; it is kept. The next run decides again."
                 found[change.key] = Review("conflict", message)
@@ -144,6 +150,13 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
         return {"deleted": len(deleted), "databases": len({target for one in deleted for target in one.targets})}
 
 
+def _held(
+    going: Sequence[Stored], every: Sequence[DatabaseSnapshot], regions: Sequence[str], ctx: StepContext
+) -> dict[str, str]:
+    holds = held(every, regions, ctx) if going else {}
+    return {one.id: holds[place] for one in going if (place := (one.point.region, one.id)) in holds}
+
+
 def _objection(change: Change, one: Stored | None, copying: set[str]) -> str:
     """Return what speaks against a deletion since the plan was made; "" when nothing does."""
     if one is None:
@@ -161,8 +174,9 @@ def _objection(change: Change, one: Stored | None, copying: set[str]) -> str:
 
 def _unkept(change: Change, keeper: PointSet | None) -> str:
     """Return why the database could not be restored from what is kept instead; "" when it could."""
-    wanted = change.params["volume_id"]
-    if keeper and any(m.point.volume_id == wanted and m.id != change.key and not m.flaw for m in keeper.members):
+    wanted = str(change.params["volume_id"])
+    same = [m for m in keeper.members if source_id(m.point.volume_id) == source_id(wanted)] if keeper else []
+    if any(m.id != change.key and not m.flaw for m in same):
         return ""
     return f"is the last good one: {change.params['keeper']}, from which {wanted} was to be restored, is gone"
 

@@ -63,6 +63,12 @@ def own_tags(item: DatabaseSnapshotItem, effect_id: str, point: str, ctx: StepCo
     return own | (tags.manifest_tags(item.manifest) if item.manifest else {})
 
 
+def no_room(item: DatabaseSnapshotItem, own: Mapping[str, str], what: str) -> list[str]:
+    """Say which of the database's tags do not fit on a point or copy beside Lifeboat's own; nothing when all do."""
+    _, dropped = tags.merged(own, item.tags)
+    return [f"{item.item}: no room for the tags {', '.join(dropped)} on its {what}."] if dropped else []
+
+
 def state_of(status: str) -> str:
     """Return RDS's word for a snapshot's state in EC2's words.
 
@@ -80,8 +86,8 @@ def identity_of(snapshot: DatabaseSnapshot) -> str:
 
 
 def source_id(identity: str) -> str:
-    """Return AWS's own id of the database, which stays when it is renamed."""
-    return identity.rsplit("/", 1)[-1]
+    """Return AWS's own id of the database, which stays when it is renamed; without one, all that is known of it."""
+    return identity.rsplit("/", 1)[-1] or identity
 
 
 def point_of(snapshot: DatabaseSnapshot) -> Point | None:

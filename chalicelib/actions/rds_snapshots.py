@@ -16,7 +16,7 @@ from chalicelib.actions.base import Action, ActionModel, Review, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at
 from chalicelib.actions.ebs_snapshots import NOT_MADE, until
 from chalicelib.actions.expiry import POLICY_PATTERN
-from chalicelib.actions.rds_points import DatabaseSnapshotItem, own_tags, snapshot_name
+from chalicelib.actions.rds_points import DatabaseSnapshotItem, no_room, own_tags, snapshot_name
 from chalicelib.actions.rds_selection import DatabaseSelector, selected
 from chalicelib.actions.rds_watch import watched
 from chalicelib.aws import tags
@@ -85,7 +85,7 @@ class CreateDatabaseSnapshots(Action[CreateDatabaseSnapshotsInput]):
         return Plan(
             changes=tuple(changes),
             failures=tuple(selection.failures),
-            notes=(*selection.notes, *_busy(selection.databases)),
+            notes=(*selection.notes, *_busy(selection.databases), *_no_room(changes, ctx)),
             forecast=Forecast(
                 data_gib=sum(change.size_gib for change in changes),
                 duration=duration_of(max((change.size_gib for change in changes), default=0), rate),
@@ -181,6 +181,11 @@ def _busy(found: Sequence[Database]) -> list[str]:
         for one in found
         if one.status not in {"available", "storage-optimization"}
     ]
+
+
+def _no_room(changes: Sequence[Change], ctx: StepContext) -> list[str]:
+    items = [DatabaseSnapshotItem.model_validate(change.yields[0]) for change in changes]
+    return [note for item in items for note in no_room(item, own_tags(item, "", "", ctx), "snapshot")]
 
 
 def _objection(change: Change, found: Database | None) -> str:

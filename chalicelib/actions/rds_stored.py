@@ -22,12 +22,17 @@ class Shelves:
     """The manual snapshots of some Regions, and which of them are a policy's.
 
     Attributes:
-        listed: Every snapshot, whoever's: (Region, resource part of its ARN).
+        every: All, whoever's.
         stored: Those that carry the policy's tag.
     """
 
-    listed: frozenset[tuple[str, str]]
+    every: tuple[DatabaseSnapshot, ...]
     stored: tuple[Stored, ...]
+
+    @property
+    def listed(self) -> set[tuple[str, str]]:
+        """All snapshots' Regions and resource parts of their ARNs."""
+        return {(one.region, one.resource) for one in self.every}
 
 
 def stored_points(policy: str, regions: Sequence[str], ctx: StepContext) -> Shelves:
@@ -38,14 +43,21 @@ def stored_points(policy: str, regions: Sequence[str], ctx: StepContext) -> Shel
     Raises:
         ActionError: AWS refused a read.
     """
-    listed: set[tuple[str, str]] = set()
+    every: list[DatabaseSnapshot] = []
     found: list[Stored] = []
     for region in sorted(set(regions)):
-        every = [one for kind in KINDS for one in snapshots(ctx.aws, region, kind)]
-        listed |= {(region, one.resource) for one in every}
-        here = [read(one, ctx) for one in every if one.tags.get(tags.POLICY) == policy]
+        listed = [one for kind in KINDS for one in snapshots(ctx.aws, region, kind)]
+        every += listed
+        here = [read(one, ctx) for one in listed if one.tags.get(tags.POLICY) == policy]
         found += _with_keys([one for one in here if one], region, ctx)
-    return Shelves(frozenset(listed), tuple(found))
+    return Shelves(tuple(every), tuple(_under_one_name(found)))
+
+
+def _under_one_name(stored: Sequence[Stored]) -> list[Stored]:
+    """Give all points of a database the name that it has in its newest one: renaming it makes it no other database."""
+    names = {source_id(one.point.volume_id): one.point.volume_id for one in sorted(stored, key=lambda s: s.point.at)}
+    named = [(one, names[source_id(one.point.volume_id)]) for one in stored]
+    return [replace(one, point=one.point.model_copy(update={"volume_id": name})) for one, name in named]
 
 
 def read(snapshot: DatabaseSnapshot, ctx: StepContext) -> Stored | None:
@@ -90,16 +102,17 @@ def _with_keys(stored: Iterable[Stored], region: str, ctx: StepContext) -> list[
 
 
 def gone_databases(stored: Iterable[Stored], regions: Iterable[str], ctx: StepContext) -> frozenset[str]:
-    """Return the databases that exist in none of the Regions where their points are or came from.
+    """Return the databases that exist in none of the Regions where their points are or came from, under any name.
 
     Raises:
         ActionError: AWS refused a read: what cannot be looked for is not gone.
     """
     every = list(stored)
     there = {
-        source_id(one.identity)
+        one.resource_id
         for region in sorted({*regions, *(one.copied_from for one in every if one.copied_from)})
         for kind in KINDS
         for one in databases(ctx.aws, region, kind)
     }
-    return frozenset(one.point.volume_id for one in every if source_id(one.point.volume_id) not in there)
+    known = {one.point.volume_id for one in every if not one.point.volume_id.endswith("/")}
+    return frozenset(one for one in known if source_id(one) not in there)

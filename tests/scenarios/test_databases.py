@@ -24,13 +24,16 @@ def _night(stage: Stage) -> Stage:
 
 def snapshots(stage: Stage, region: str, run_id: str | None = None) -> dict[str, dict[str, Any]]:
     """Return a run's (or all manual) snapshots as AWS has them, by database, each with its `tags`."""
+    mine = [one for one in all_snapshots(stage, region) if run_id is None or one["tags"].get(tags.RUN) == run_id]
+    assert len({name(one) for one in mine}) == len(mine), "a database has two points of one run"
+    return {name(one): one for one in mine}
+
+
+def all_snapshots(stage: Stage, region: str) -> list[dict[str, Any]]:
     rds = stage.control.witness("rds", region)
     found = rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
     found += rds.describe_db_cluster_snapshots(SnapshotType="manual")["DBClusterSnapshots"]
-    told = [{**one, "tags": {t["Key"]: t["Value"] for t in one["TagList"]}} for one in found]
-    mine = [one for one in told if run_id is None or one["tags"].get(tags.RUN) == run_id]
-    assert len({name(one) for one in mine}) == len(mine), "a database has two points of one run"
-    return {name(one): one for one in mine}
+    return [{**one, "tags": {t["Key"]: t["Value"] for t in one["TagList"]}} for one in found]
 
 
 def name(snapshot: dict[str, Any]) -> str:
@@ -211,6 +214,61 @@ def test_automated_snapshots_can_be_copied_by_name_and_get_what_a_restore_needs(
     assert cluster is not None
     assert (instance.instance_class, instance.parameter_group) == ("db.r6g.large", "accounts-params")
     assert [m.parameter_group for m in cluster.members] == ["events-1-params", "events-2-params"]
+
+
+def test_copies_of_what_has_no_policy_get_one_and_are_then_counted_and_expired(night: Stage) -> None:
+    night.control.weather(rds={"automated": True})
+    night.control.advance(2 * 86_400)
+    name = f"snapshot:{automated(night, 'accounts')}"
+    plain = copied_by_name(night, name)
+    assert any("belong to no policy" in note and name in note for note in step(plain, "copies").notes)
+    [ownerless] = snapshots(night, AWAY, plain.run_id).values()
+    assert tags.POLICY not in ownerless["tags"]
+    night.control.advance(60)
+    expiry = {"select": {"policy": "weekly"}, "regions": [AWAY], "keep": {"last": 1}}
+    found = night.run(
+        night.book(
+            BOOK,
+            steps=[
+                {
+                    "id": "copies",
+                    "uses": "rds.copy_snapshots",
+                    "with": {"snapshots": [name], "to_region": AWAY, "policy": "weekly", "expires": "10d"},
+                },
+                {
+                    "id": "points",
+                    "uses": "check.database_points",
+                    "with": {"select": {"instances": ["accounts"]}, "regions": [AWAY], "since": "2d"},
+                },
+                {"id": "retention", "uses": "rds.expire_snapshots", "with": expiry},
+            ],
+            verify=[],
+        ),
+        "k2",
+    )
+    assert exit_code(found) == 0, found.message
+    assert not any("belong to no policy" in note for note in step(found, "copies").notes)
+    [copy] = (one for one in all_snapshots(night, AWAY) if one["tags"].get(tags.RUN) == found.run_id)
+    assert copy["tags"][tags.POLICY] == "weekly"
+    until = tags.point_time(copy["tags"][tags.EXPIRES])
+    assert until is not None
+    assert timedelta(0) <= until - found.times.started_at - timedelta(days=10) < timedelta(hours=1)
+    assert any("kept by hand until" in note for note in step(found, "retention").notes)
+
+
+def test_tags_that_find_no_room_beside_lifeboats_own_are_told(night: Stage) -> None:
+    rds = night.control.witness("rds", HOME)
+    more = [{"Key": f"z{number:02}", "Value": "x"} for number in range(46)]
+    rds.add_tags_to_resource(ResourceName=f"arn:aws:rds:{HOME}:123456789012:db:accounts", Tags=more)
+    found = night.run(night.book(BOOK))
+    assert exit_code(found) == 0, found.message
+    for name, what in (("snapshots", "snapshot"), ("copies", "copy")):
+        [note] = [note for note in step(found, name).notes if "no room for the tags" in note]
+        assert note.startswith("db:accounts: ")
+        assert note.endswith(f"z45 on its {what}.")
+    copy = snapshots(night, AWAY, found.run_id)["db:accounts"]
+    assert len(copy["tags"]) == 50
+    assert tags.database_manifest_of(copy["tags"]) is not None
 
 
 def test_a_copy_that_cannot_know_what_its_restore_needs_says_so(night: Stage) -> None:

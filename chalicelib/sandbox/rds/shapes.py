@@ -93,6 +93,6 @@ def _of_instance(snapshot: DatabaseSnapshot) -> Tree:
         "OriginalSnapshotCreateTime": iso(snapshot.taken_s) if made else None,
         "SnapshotDatabaseTime": iso(snapshot.database_s) if made else None,
         "SourceRegion": snapshot.copied_from or None,
-        "SourceDBSnapshotIdentifier": snapshot.copy_of or None,
+        "SourceDBSnapshotIdentifier": snapshot.copy_of if snapshot.copied_from != snapshot.region else None,
     }
     return shown

@@ -12,6 +12,7 @@ from chalicelib.actions.base import StepContext
 from chalicelib.actions.ebs_expiry import ExpireSnapshots
 from chalicelib.actions.expiry import ExpireSnapshotsInput
 from chalicelib.domain.change import ChangeKind, Effect, EffectState, Plan
+from chalicelib.domain.guard import judge
 from chalicelib.errors import ActionError, InputError
 from tests.pasts import AWAY, HOME, Past
 from tests.unit.actions.world import World
@@ -235,6 +236,18 @@ def test_a_deletion_in_doubt_is_done_when_it_is_not_listed_any_more(world: World
     assert {key: (e.state, e.id, e.adopted) for key, e in found.items()} == {
         sets[0][0]: (EffectState.DONE, sets[0][0], True)
     }
+
+
+def test_a_set_goes_at_its_earliest_members_time_and_no_share_cuts_it(world: World) -> None:
+    world.control.weather(visibility_s=0)
+    _, _, sets = nights(world, 4, copied=False)
+    _tag(world, sets[1][1], "lifeboat:point", "2031-01-01T00:00:00Z")  # its fellow's is later than all of the first set
+    now = ctx(world)
+    plan = EXPIRE.plan(given(), now)
+    assert going(plan) == [*sorted(sets[1]), *sorted(sets[0]), *sorted(sets[2])]
+    allowed = judge(plan.changes, regions=(HOME,), max_targets=9, max_share_percent=50).allowed
+    assert {one.key for one in allowed} == set(sets[1]), "three would be half, and a set is not cut"
+    assert EXPIRE.review(plan.changes, {}, now) == {}, "nothing has changed since the plan"
 
 
 def test_days_are_those_of_the_runbooks_zone_unless_the_step_says_another(world: World) -> None:
