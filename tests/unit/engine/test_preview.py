@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.actions.base import StepContext
 from chalicelib.aws.clients import Aws
-from chalicelib.domain.change import Failure, Forecast, Plan
+from chalicelib.domain.change import Failure, Forecast, Plan, Question
 from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.preview import StepPreview, preview, summed
 from chalicelib.errors import ActionError, InputError
@@ -47,6 +47,19 @@ def test_a_later_step_sees_the_outputs_that_are_known_before_the_run() -> None:
     assert previewed(a_world(), steps=[MAKE, last], verify=[])["more"].status == "planned"
     none = {**MAKE, "with": {"names": []}}
     assert previewed(a_world(), steps=[none, last], verify=[])["more"].status == "skipped"
+
+
+def test_what_would_be_asked_is_shown_and_so_is_what_is_approved_in_advance() -> None:
+    world = a_world()
+    world.ask = Question(reason="unusual")
+    advance = {**MAKE, "approved_in_advance": "drilled"}
+    asks = previewed(world, steps=[MAKE], verify=[])["things"]
+    assert (asks.status, asks.ask, asks.in_advance) == ("planned", world.ask, "")
+    assert previewed(world, steps=[advance], verify=[])["things"].in_advance == "drilled"
+    world.ask = Question(reason="unusual", choices=("a", "b"))
+    assert previewed(world, steps=[advance], verify=[])["things"].in_advance == ""
+    world.ask = None
+    assert previewed(world, steps=[advance], verify=[])["things"].in_advance == ""
 
 
 def test_a_condition_on_an_input_decides() -> None:
