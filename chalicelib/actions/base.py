@@ -22,6 +22,7 @@ from chalicelib.aws.clients import Aws
 from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Change, Effect, Finding, Plan, effect_id
 from chalicelib.domain.protection import Protection
+from chalicelib.domain.run import RunCause
 from chalicelib.domain.signature import Signature
 from chalicelib.settings import Limits
 
@@ -91,6 +92,7 @@ class StepContext:
         answer: What a person chose, when the plan asked and there was something to choose; empty otherwise.
         answered: The whole answer, also of questions without choices; None while nobody said yes.
         troubled_since: When the trouble that caused the run began, e.g. the alarm's first breaching datapoint (UTC).
+        causes: Why the run exists: its own cause, then those that joined it.
     """
 
     run_id: str
@@ -110,6 +112,7 @@ class StepContext:
     answer: str = ""
     answered: Answer | None = None
     troubled_since: datetime | None = None
+    causes: Sequence[RunCause] = field(default_factory=tuple)
 
     def effect_id(self, key: str) -> str:
         """Name the effect of one change of this step."""

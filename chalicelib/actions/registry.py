@@ -21,10 +21,12 @@ from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
 from chalicelib.actions.rds_failover import Failover
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
 from chalicelib.actions.recovery_points import RecoveryPoints
+from chalicelib.actions.zones import Assess
 from chalicelib.domain.signature import Signature
 from chalicelib.errors import InputError
 
 _ALL: tuple[Action[Any] | Check[Any], ...] = (
+    Assess(),
     CreateSnapshots(),
     CopySnapshots(),
     ExpireSnapshots(),

@@ -72,6 +72,7 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         answer=answered.choice if answered else "",
         answered=answered,
         troubled_since=memory.run.cause.since or memory.run.cause.occurred_at,
+        causes=(memory.run.cause, *memory.run.joined),
     )
 
 
