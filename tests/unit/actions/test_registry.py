@@ -49,8 +49,11 @@ def test_an_action_declares_permissions_calls_and_what_its_fields_mean(name: str
         assert all(field.description for field in model.model_fields.values())
 
 
+DECIDES = {"zones.assess"}  # an action only because it asks people and leases what it decides on
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_a_changing_action_may_do_more_than_read(name: str) -> None:
     reads = ("Describe", "List", "Get")
     writes = [one for one in ACTIONS[name].permissions if not one.split(":")[1].startswith(reads)]
-    assert bool(writes) is isinstance(ACTIONS[name], Action)
+    assert bool(writes) is (isinstance(ACTIONS[name], Action) and name not in DECIDES)
