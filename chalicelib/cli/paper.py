@@ -24,6 +24,7 @@ COLOURS: Mapping[str, str] = {
     "skipped": "dim",
     "partial": "yellow",
     "stopped": "yellow",
+    "undone": "yellow",
     "refused": "red",
     "failed": "red",
 }

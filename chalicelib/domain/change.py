@@ -60,6 +60,7 @@ class Change(Strict):
         order: Sort key: the smallest is applied first. An ISO time here means "oldest protected point first".
         weight: How much of the action's window (its quota) it takes while in flight.
         group: Changes of one group have the same `order`; the guard lets all of them through, or none.
+        by: The action that carries it out, when it is not the step's own: of changes that take something back.
     """
 
     key: Annotated[str, Field(min_length=1, max_length=200)]
@@ -75,6 +76,7 @@ class Change(Strict):
     order: str = ""
     weight: int = 1
     group: str = ""
+    by: str = ""
 
 
 class Failure(Strict):

@@ -16,7 +16,7 @@ from chalicelib.domain.checking_references import Known, reference_problem, sour
 from chalicelib.domain.complaint import Path, Problem, problems_of
 from chalicelib.domain.fitting import Shape, can_fit, one_of, shape_of, with_article
 from chalicelib.domain.pattern import check_pattern
-from chalicelib.domain.runbook import PHASES, EventTrigger, Group, Phase, Runbook, Step
+from chalicelib.domain.runbook import PHASES, UNDO_PREFIX, EventTrigger, Group, Phase, Runbook, Step
 from chalicelib.domain.runbook_inputs import InputType
 from chalicelib.domain.signature import Signature, Signatures
 from chalicelib.domain.spelling import did_you_mean
@@ -35,7 +35,7 @@ def check(runbook: Runbook, signatures: Signatures) -> list[Problem]:
         runbook: As its model accepted it.
         signatures: The actions there are, by name.
     """
-    problems = [*_ids(runbook), *_triggers(runbook), *_inputs(runbook)]
+    problems = [*_ids(runbook), *_undoing(runbook), *_triggers(runbook), *_inputs(runbook)]
     known = Known(runbook, signatures)
     for phase in PHASES:
         for at, group in enumerate(runbook.groups(phase)):
@@ -69,6 +69,20 @@ def _ids(runbook: Runbook) -> Iterator[Problem]:
 def _is_given_name(step_id: str, phase: Phase) -> bool:
     head, _, number = step_id.rpartition("-")
     return head == phase and number.isdigit()
+
+
+def _undoing(runbook: Runbook) -> Iterator[Problem]:
+    for phase in PHASES:
+        for at, group in enumerate(runbook.groups(phase)):
+            for path, step in _placed(runbook, phase, at, group):
+                if step.id.startswith(UNDO_PREFIX):
+                    yield Problem(
+                        (*path, "id"), f"'{step.id}' is a name that steps which take back get", "take another"
+                    )
+                if step.on_failure == "undo" and phase not in {"steps", "verify"}:
+                    yield Problem(
+                        (*path, "on_failure"), f"nothing is taken back after '{phase}'", "write stop or continue"
+                    )
 
 
 def _triggers(runbook: Runbook) -> Iterator[Problem]:

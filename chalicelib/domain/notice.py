@@ -27,6 +27,7 @@ class NoticeKind(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     REFUSED = "refused"
+    UNDONE = "undone"
     WAITING = "waiting"
     BREACH = "breach"
     CLEARED = "cleared"

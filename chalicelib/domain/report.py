@@ -146,6 +146,9 @@ def _answered(step: StepRecord, asked: Asked, run: Run, now: datetime) -> StepRe
 def _steps(run: Run, runbook: Runbook, rows: dict[str, StepRow]) -> list[StepRecord]:
     records = []
     for phase in PHASES:
+        if phase == "on_failure":
+            taken_back = [step.id for group in runbook.undo_groups() for step in group]
+            records += [_step(rows[step_id]) for step_id in taken_back if step_id in rows]
         for group in runbook.groups(phase):
             for step in group:
                 row = rows.get(step.id)

@@ -14,15 +14,21 @@ from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Finding, Forecast
 from chalicelib.domain.types import Strict
 
+DRILL = "drill"  # the mode of a run that rehearses: see `domain/drilling.py`
+
 
 class RunState(StrEnum):
-    """Where a run is. All but `running` are terminal; `stopped` can be continued with the same key."""
+    """Where a run is. All but `running` are terminal; `stopped` can be continued with the same key.
+
+    `undone`: it had ended, and all of it was taken back later.
+    """
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
     REFUSED = "refused"
+    UNDONE = "undone"
 
 
 class StepState(StrEnum):
@@ -74,6 +80,18 @@ class Pause(Strict):
     reason: str
 
 
+class UndoOrder(Strict):
+    """That a run takes back what it did.
+
+    `ordered`: a person wants it, after the run had ended; else a step failed whose runbook wants it, or it is a drill.
+    """
+
+    at: datetime
+    by: str
+    reason: str
+    ordered: bool = False
+
+
 class Intent(Strict):
     """Keys of one step that were about to be sent at `at`; what has no recorded effect since is in doubt."""
 
@@ -103,6 +121,7 @@ class Run(Strict):
         ticks: Ticks of this generation, for the hand-over.
         round: 1, and one more each time a stopped run is continued.
         opened: When each step was first tried, so that a deadline holds although no plan came about yet.
+        undo: That it takes back what it did; from then on it makes nothing more.
         pause: The pause that holds it back now, as it last saw it.
         paused_at: Since when it has been held back.
         paused_s: How many seconds earlier pauses held it back; its steps' deadlines were put off by as much.
@@ -133,6 +152,7 @@ class Run(Strict):
     stop: Stop | None = None
     intents: dict[str, tuple[Intent, ...]] = Field(default_factory=dict)
     opened: dict[str, datetime] = Field(default_factory=dict)
+    undo: UndoOrder | None = None
     pause: Pause | None = None
     paused_at: datetime | None = None
     paused_s: int = 0

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Discriminator,
     Field,
     StrictInt,
@@ -26,6 +25,7 @@ from chalicelib.errors import InputError
 
 Phase = Literal["steps", "verify", "on_failure", "always"]
 PHASES: tuple[Phase, ...] = ("steps", "verify", "on_failure", "always")
+UNDO, UNDO_PREFIX = "undo", "undo-"  # the phase in which a run takes back what it did, and what its steps are called
 AlarmState = Literal["ALARM", "OK", "INSUFFICIENT_DATA"]
 LONGEST_FOR = timedelta(hours=1)
 
@@ -42,14 +42,8 @@ def str_of(reference: Reference) -> str:
     return f"${{{{ {reference} }}}}"
 
 
-def _stop_or_continue(value: Any) -> Any:
-    if value == "undo":
-        raise ValueError("'undo' is reserved and not available; write stop or continue")
-    return value
-
-
 Condition = Annotated[str, AfterValidator(_one_reference)]
-OnFailure = Annotated[Literal["stop", "continue"], BeforeValidator(_stop_or_continue)]
+OnFailure = Literal["stop", "continue", "undo"]
 
 
 class Step(Strict):
@@ -62,7 +56,8 @@ class Step(Strict):
         if_: One reference; the step is skipped when it is false, 0 or an empty list.
         unless: One reference; the step is skipped when it is true, not 0 or a list that is not empty.
         within: How long the step may take; None = the action's own default.
-        on_failure: Whether the run goes on after the step failed.
+        on_failure: What comes after the step failed: nothing more, the steps below, or that the run takes back what it
+            did. `undo` is for `steps:` and `verify:`.
         tolerate: How much of it may fail before it counts as failed; None = anything less than all is partial.
         approved_in_advance: Why nobody has to be asked: the reason is recorded. Where there is something to choose, a
             person is asked all the same.
@@ -190,6 +185,9 @@ class Guard(Strict):
         return value
 
 
+_PLAIN: dict[str, Any] = {"with_": {}, "if_": None, "unless": None, "within": None, "tolerate": None}
+
+
 def _line_kind(value: Any) -> str:
     keys = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Strict) else ()
     return "<group>" if "parallel" in keys else "<step>"
@@ -254,6 +252,16 @@ class Runbook(Strict):
     def all_steps(self) -> tuple[Step, ...]:
         """Return every step, phase by phase."""
         return tuple(step for phase in PHASES for group in self.groups(phase) for step in group)
+
+    def undo_groups(self) -> tuple[tuple[Step, ...], ...]:
+        """Return the steps that take back what those of `steps:` did: one for each, the last first.
+
+        Each says `uses` of the step whose effects it takes back.
+        """
+        return tuple(
+            tuple(step.model_copy(update={"id": f"{UNDO_PREFIX}{step.id}", **_PLAIN}) for step in group)
+            for group in reversed(self.groups("steps"))
+        )
 
     def step(self, step_id: str) -> Step:
         """Return the step with that id.

@@ -9,19 +9,20 @@ wait. It can be killed anywhere and called again: the ledger and AWS know everyt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any
 
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, EffectState
 from chalicelib.domain.notice import NoticeKind
 from chalicelib.domain.protection import Protection
-from chalicelib.domain.run import Run, RunState, StepRow, StepState
-from chalicelib.domain.runbook import Phase
+from chalicelib.domain.run import Run, RunState, StepRow
+from chalicelib.domain.runbook import UNDO, Step
 from chalicelib.domain.signature import Signatures
 from chalicelib.engine.asking import Asking
 from chalicelib.engine.driver import Driver
-from chalicelib.engine.flow import Flow, failed
+from chalicelib.engine.ending import ending
+from chalicelib.engine.flow import Flow
 from chalicelib.engine.lasting import Lasting, Look, look
 from chalicelib.engine.measures import of_step
 from chalicelib.engine.memory import RunMemory, recall
@@ -33,10 +34,10 @@ from chalicelib.engine.rounds import begin_round
 from chalicelib.engine.scope import Actions
 from chalicelib.engine.steps import Steps
 from chalicelib.engine.telling import Teller
+from chalicelib.engine.undoing import Undoing, begin
 from chalicelib.errors import RefusedError, StoreError, SupersededError
 from chalicelib.settings import Settings
 
-REACHED: tuple[Phase, ...] = ("steps", "verify")  # what a run must have come to before it can have ended by itself
 Paged = Callable[[Sequence[Change]], list[list[Change]]]
 
 
@@ -64,6 +65,7 @@ class Engine:
         driver = Driver.over(ledger, clock, journal, settings.pace)
         self._asking = Asking(ledger, clock, journal, paged, settings.api_url)
         self._steps = Steps(ledger, aws, actions, clock, settings, driver, self._asking, paged, protected)
+        self._undoing = Undoing(**{each.name: getattr(self._steps, each.name) for each in fields(self._steps)})
         self._memory: dict[str, RunMemory] = {}
 
     @property
@@ -144,23 +146,34 @@ class Engine:
         until = self.clock.now() + timedelta(seconds=self.settings.pace.slice_s)
         flow = Flow(memory.runbook, self.signatures)
         while True:
-            steps = flow.next_steps(memory.rows, stopping=memory.run.stop is not None)
+            steps = flow.next_steps(memory.rows, memory.run)
             if not steps:
                 return True
-            moved = False
-            for phase, step in steps:
-                before = memory.rows.get(step.id)
-                row = self._steps.work(memory, phase, step, until)
-                if self.clock.now() >= until + timedelta(seconds=self.settings.pace.send_window_s):
-                    ensure_held(self.ledger, memory)
-                if row.settled:
-                    self._measure(memory, row)  # before it is recorded: killed in between, it is measured twice
-                if row != before and (row.planned_at or row.settled):
-                    self.ledger.save_step(memory.run.run_id, row)
-                moved |= before is None or before.state is not row.state
-                self.journal.progress(memory.run, list(memory.rows.values()))
-            if not moved or self.clock.now() >= until:
+            if steps[0][0] == UNDO and memory.run.undo is None:
+                self._begin_undo(memory, flow)
+            moved = [self._moved(memory, phase, step, until) for phase, step in steps]
+            if not any(moved) or self.clock.now() >= until:
                 return False
+
+    def _moved(self, memory: RunMemory, phase: str, step: Step, until: datetime) -> bool:
+        """Work on one step and record it; returns True when it has come into another state."""
+        before = memory.rows.get(step.id)
+        row = (self._undoing if phase == UNDO else self._steps).work(memory, phase, step, until)
+        if self.clock.now() >= until + timedelta(seconds=self.settings.pace.send_window_s):
+            ensure_held(self.ledger, memory)
+        if row.settled:
+            self._measure(memory, row)  # before it is recorded: killed in between, it is measured twice
+        if row != before and (row.planned_at or row.settled):
+            self.ledger.save_step(memory.run.run_id, row)
+        self.journal.progress(memory.run, list(memory.rows.values()))
+        return before is None or before.state is not row.state
+
+    def _begin_undo(self, memory: RunMemory, flow: Flow) -> None:
+        """Note that the run takes back what it did, without anybody having ordered it."""
+        failed = flow.undone_for(memory.rows)
+        why = f"{', '.join(failed)} failed" if failed else "what a drill has made goes again"
+        self.journal.note("takes back", run_id=memory.run.run_id, runbook=memory.run.runbook, why=why)
+        memory.run = begin(self.ledger, self._recorded(memory), why, self.clock.now(), self.settings.pace.fence_s)
 
     def _measure(self, memory: RunMemory, row: StepRow) -> None:
         for sentence, facts in of_step(memory.run, row, memory.step(row.step_id).made()):
@@ -219,21 +232,9 @@ class Engine:
     def _finish(self, memory: RunMemory) -> Tick:
         """Record how the run ended."""
         run, rows = memory.run, memory.rows
-        bad = failed(rows.values())
-        unreached = any(
-            step.id not in rows or not rows[step.id].settled for phase in REACHED for step in _steps_of(memory, phase)
-        )
-        cut = run.stop and (unreached or any(row.state is StepState.STOPPED for row in rows.values()))
-        state = RunState.STOPPED if cut else RunState.FAILED if bad else RunState.SUCCEEDED
-        message = "; ".join(f"{row.step_id} {row.state.value}" for row in bad)
-        ended = self._recorded(memory).model_copy(
-            update={
-                "state": state,
-                "ended_at": self.clock.now(),
-                "code": "run.stopped" if cut else "run.steps_failed" if bad else "",
-                "message": (run.stop.reason if run.stop and cut else message),
-            }
-        )
+        came_to = ending(run, memory.runbook, rows)
+        state = came_to.state
+        ended = self._recorded(memory).model_copy(update={**came_to._asdict(), "ended_at": self.clock.now()})
         if state is RunState.SUCCEEDED:
             self.ledger.note_success(run.runbook, run.cause.occurred_at)
         self._asking.end(memory)
@@ -245,7 +246,3 @@ class Engine:
         self.teller.ended(memory.run, self.clock.now())
         self.journal.progress(memory.run, list(rows.values()))
         return Tick(0, ended=True, state=state.value, generation=run.generation)
-
-
-def _steps_of(memory: RunMemory, phase: Phase) -> list[Any]:
-    return [step for group in memory.runbook.groups(phase) for step in group]

@@ -54,7 +54,8 @@ def changes(ledger: Ledger, run: Run, after: tuple[int, int, int]) -> Iterator[M
     """
     rows, _ = _rows(ledger, run)
     runbook = Runbook.model_validate(ledger.runbook(run.run_id))
-    for at, step in enumerate(runbook.all_steps()):
+    every = [*runbook.all_steps(), *(step for group in runbook.undo_groups() for step in group)]
+    for at, step in enumerate(every):
         row = rows.get(step.id)
         for number in range(row.pages) if row else ():
             if row and (at, number) >= after[:2]:

@@ -83,7 +83,7 @@ class StepMemory:
     def doubtful(self, keys: tuple[str, ...], at: datetime) -> None:
         """Take what was about to be sent and has no recorded effect as in doubt since `at`."""
         for key in keys:
-            if key in self.changes and key not in self.effects:
+            if key in self.changes and self.effect(key).state is EffectState.ABSENT:
                 self.put(key, Effect(state=EffectState.IN_DOUBT, at=at))
 
     def intents(self) -> tuple[Intent, ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from chalicelib.domain.run import Pause, StepRow
+from chalicelib.domain.run import DRILL, Pause, StepRow
+from chalicelib.domain.runbook import UNDO
 from chalicelib.engine.memory import RunMemory
 from chalicelib.engine.ports import Journal, Ledger
 
@@ -53,5 +54,11 @@ def _put_off(row: StepRow, total: int) -> StepRow:
 def held(memory: RunMemory, phase: str) -> bool:
     """Return True while no effect may be sent in this phase: the run is paused, or was asked to stop."""
     if memory.run.stop is not None:
-        return phase != "always"
+        return stopped(memory, phase)
     return memory.run.paused_at is not None
+
+
+def stopped(memory: RunMemory, phase: str) -> bool:
+    """Return True when a stop was asked for and holds in this phase: what a drill has made goes all the same."""
+    kept = {"always", UNDO} if memory.run.mode == DRILL else {"always"}
+    return memory.run.stop is not None and phase not in kept

@@ -10,7 +10,7 @@ from chalicelib.actions.base import Action, Check, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import filled_items
 from chalicelib.domain.run import StepRow, run_fields
-from chalicelib.domain.runbook import ScheduleTrigger, Step
+from chalicelib.domain.runbook import UNDO, ScheduleTrigger, Step
 from chalicelib.domain.template import Scope, fill
 from chalicelib.domain.types import format_duration
 from chalicelib.engine.memory import RunMemory
@@ -24,6 +24,8 @@ def scope_of(memory: RunMemory, actions: Actions) -> Scope:
     """Return what references see: of each planned step its outputs, its state and its items so far."""
     steps: dict[str, dict[str, Any]] = {}
     for row in memory.rows.values():
+        if row.phase == UNDO:
+            continue
         action = actions[row.uses]
         seen: dict[str, Any] = {**row.outputs, "state": row.state.value}
         for name in getattr(action, "streams", ()):
@@ -54,7 +56,7 @@ def _plain(message: str) -> str:
 
 
 def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Limits, now: datetime) -> StepContext:
-    """Return what an action may know. `always:` and `on_failure:` of a continued run make effects of their own."""
+    """Return what an action may know. What comes at the end of a continued run makes effects of its own."""
     answered = memory.rows[step_id].answer if step_id in memory.rows else None
     return StepContext(
         run_id=memory.run.run_id,
@@ -67,7 +69,7 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         limits=limits,
         rpo=memory.runbook.objectives.rpo,
         timezone=next((each.timezone for each in memory.runbook.when if isinstance(each, ScheduleTrigger)), "UTC"),
-        attempt=memory.run.round if phase in {"always", "on_failure"} else 1,
+        attempt=memory.run.round if phase in {"always", "on_failure", UNDO} else 1,
         summary=summary_of(memory, now),
         answer=answered.choice if answered else "",
         answered=answered,

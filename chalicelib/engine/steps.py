@@ -18,6 +18,7 @@ from chalicelib.domain.template import holds
 from chalicelib.engine.asking import Asking
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.memory import RunMemory
+from chalicelib.engine.pausing import stopped
 from chalicelib.engine.ports import Clock, Ledger
 from chalicelib.engine.scope import Actions, context_of, given_to, scope_of
 from chalicelib.errors import ActionError, ErrorKind, LifeboatError, StoreError, SupersededError
@@ -152,8 +153,11 @@ class Steps:
         known = memory.step(step.id)
         row = row.model_copy(update={"counts": counted(known.made(), row.lost)})
         left = known.open()
-        stopping = memory.run.stop is not None and row.phase != "always"
-        if stopping and all(known.effect(change.key).state is EffectState.ABSENT for change in left) and left:
+        if (
+            stopped(memory, row.phase)
+            and all(known.effect(change.key).state is EffectState.ABSENT for change in left)
+            and left
+        ):
             return self._ended(row, StepState.STOPPED, message=f"{len(left)} changes were not made")
         if left:
             return row

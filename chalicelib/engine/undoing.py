@@ -1,0 +1,224 @@
+"""Takes back what a run's steps did, from bottom to top: the phase `undo`.
+
+Each step that changed something has one that takes it back, `undo-<id>`. Its plan are the inverse changes that the
+step's action names; they go through the same driver as all others, with intents, looks and records, so that it can be
+killed anywhere. What cannot be taken back is told by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from chalicelib.actions.base import Action, ActionModel, Review, StepContext, Undo
+from chalicelib.domain.change import Change, Effect, EffectState, Failure, Plan
+from chalicelib.domain.run import Run, StepRow, StepState, UndoOrder
+from chalicelib.domain.runbook import UNDO_PREFIX, Step
+from chalicelib.engine.driver import left_behind
+from chalicelib.engine.memory import RunMemory, by_order
+from chalicelib.engine.ports import Ledger
+from chalicelib.engine.recording import record
+from chalicelib.engine.scope import Actions, context_of
+from chalicelib.engine.steps import Steps
+from chalicelib.errors import InputError
+from chalicelib.settings import Limits
+
+CANNOT = "undo.cannot"
+TRIED_AGAIN = frozenset({EffectState.FAILED, EffectState.CONFLICT})
+
+
+class Nothing(ActionModel):
+    """Taking back is given nothing: it knows what was done."""
+
+
+class TakingBack(Action[Nothing]):
+    """Carries inverse changes out, each by the action that it names."""
+
+    name: ClassVar[str] = "undo"
+    given = Nothing
+    returns = Nothing
+    permissions: ClassVar[tuple[str, ...]] = ()
+    review_every_s: ClassVar[int | None] = 0
+
+    def __init__(self, actions: Actions, ledger: Ledger, changes: Sequence[Change]) -> None:
+        self.actions, self.ledger = actions, ledger
+        self._all = [_action(actions, by) for by in sorted({change.by for change in changes})]
+
+    def plan(self, given: Nothing, ctx: StepContext) -> Plan:  # noqa: ARG002 - see `inverse_of`
+        """Plan nothing: the plan comes from what was done."""
+        return Plan()
+
+    def observe(self, asked: Sequence[tuple[Change, Effect]], ctx: StepContext) -> Mapping[str, Effect]:
+        """Ask each action about its own."""
+        found: dict[str, Effect] = {}
+        for each in self._all:
+            mine = [(change, effect) for change, effect in asked if change.by == each.name]
+            found |= each.observe(mine, ctx) if mine else {}
+        return {key: _there(effect) for key, effect in found.items()}
+
+    def review(self, changes: Sequence[Change], needs: Mapping[str, Effect], ctx: StepContext) -> Mapping[str, Review]:
+        """Let each action read its own premises again; what another run has leased is left to it."""
+        found: dict[str, Review] = {}
+        for each in self._all:
+            mine = [change for change in changes if change.by == each.name]
+            said = each.review(mine, needs, ctx) if mine else {}
+            found |= {key: replace(one, state="done") if one.state == "moot" else one for key, one in said.items()}
+            for change in mine if each.lease else ():
+                other = self._leased(each.lease or "", change, ctx.run_id)
+                found |= {change.key: Review("conflict", other)} if other else {}
+        return found
+
+    def _leased(self, kind: str, change: Change, run_id: str) -> str:
+        for target in change.targets or (change.resource,):
+            holder = self.ledger.lease(kind, target, run_id)
+            if holder != run_id:
+                return f"{target} is leased by run {holder}. Wait for it, or use `lifeboat runs release`."
+        return ""
+
+    def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
+        """Make one effect by its own action."""
+        return _action(self.actions, change.by).apply(change, needs, ctx)
+
+    def window(self, limits: Limits) -> int | None:
+        """Return the narrowest window of the actions."""
+        windows = [window for each in self._all if (window := each.window(limits)) is not None]
+        return min(windows, default=None)
+
+    def outputs(self, given: Nothing, made: Sequence[tuple[Change, Effect]], ctx: StepContext) -> dict[str, Any]:  # noqa: ARG002
+        """Return nothing: no step refers to it."""
+        return {}
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """How the effect of one change is taken back: the keys of its inverse changes, in order."""
+
+    change: Change
+    effect: Effect
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """How everything that a step did is taken back, and what cannot be."""
+
+    changes: tuple[Change, ...]
+    cannot: tuple[Failure, ...]
+    parts: tuple[TakenBack, ...]
+
+
+def inverse_of(memory: RunMemory, actions: Actions, step_id: str, ctx: StepContext) -> Inverse:
+    """Return how what a step did is taken back: last made first, and what was built on something before it.
+
+    Args:
+        memory: The run, with all that its steps did.
+        actions: All actions, also those that runbooks may not use.
+        step_id: The step.
+        ctx: The context of that step.
+    """
+    action, known = _action(actions, memory.rows[step_id].uses), memory.step(step_id)
+    undone = [
+        (change, effect, action.undo(change, effect, ctx))
+        for change in reversed(by_order(known.changes.values()))
+        if _left_something(effect := known.effect(change.key))
+    ]
+    last = {change.key: undo.changes[-1].key for change, _, undo in undone if undo.changes}
+    before: dict[str, list[str]] = {}  # of each change: what is taken back before it, since it was built on it
+    for change, _, _ in undone:
+        for need in change.after if change.key in last else ():
+            before.setdefault(need, []).append(f"{UNDO_PREFIX}{step_id}/{last[change.key]}")
+    made: list[Change] = []
+    for change, _, undo in undone:
+        made += _chained(undo, step_id, before.get(f"{step_id}/{change.key}", ()))
+    return Inverse(
+        tuple(change.model_copy(update={"order": f"{at:06d}"}) for at, change in enumerate(made)),
+        tuple(
+            Failure(resource=change.resource, code=CANNOT, message=undo.cannot)
+            for change, _, undo in undone
+            if undo.cannot
+        ),
+        tuple(TakenBack(change, effect, tuple(each.key for each in undo.changes)) for change, effect, undo in undone),
+    )
+
+
+def _chained(undo: Undo, step_id: str, first_after: Sequence[str]) -> list[Change]:
+    """Return the inverse changes of one effect, each after the one before it."""
+    found: list[Change] = []
+    for change in undo.changes:
+        after = (f"{UNDO_PREFIX}{step_id}/{found[-1].key}",) if found else tuple(first_after)
+        found.append(change.model_copy(update={"by": undo.by, "after": after}))
+    return found
+
+
+def _there(effect: Effect) -> Effect:
+    """Return what is no longer needed as done: it is taken back already, and what comes after it can go on."""
+    return effect.model_copy(update={"state": EffectState.DONE}) if effect.state is EffectState.MOOT else effect
+
+
+def _left_something(effect: Effect) -> bool:
+    """Return True for what is there, and for what failed and may have left something in AWS."""
+    return effect.state is EffectState.DONE or (effect.state is EffectState.FAILED and effect.id is not None)
+
+
+def _action(actions: Actions, name: str) -> Action[Any]:
+    found = actions.get(name)
+    if not isinstance(found, Action):
+        raise InputError("undo.no_action", f"'{name}' is to take something back, and this version has no such action.")
+    return found
+
+
+@dataclass(frozen=True)
+class Undoing(Steps):
+    """Works on the steps that take back."""
+
+    def _moved(self, memory: RunMemory, step: Step, row: StepRow, until: datetime) -> StepRow:
+        now, limits = self.clock.now(), self.settings.limits
+        if row.planned_at is None:
+            inverse = self.inverse(memory, step)
+            row = self._committed(memory, row, Plan(changes=inverse.changes, failures=inverse.cannot), now)
+        action = TakingBack(self.actions, self.ledger, list(memory.step(step.id).changes.values()))
+        ctx = context_of(memory, step.id, row.phase, self.aws, limits, now)
+        row = self.driver.tick(memory, row, action, ctx, until)
+        row = self._settled(memory, step, row, action, ctx)
+        if row.settled and row.state is not StepState.STOPPED:
+            self._void(memory, step)
+            if not row.counts.planned:
+                row = row.model_copy(update={"state": StepState.SKIPPED, "message": "there is nothing to take back"})
+        return row
+
+    def inverse(self, memory: RunMemory, step: Step) -> Inverse:
+        """Return how what a step did is taken back; `step` is the one that takes back."""
+        step_id, now = step.id.removeprefix(UNDO_PREFIX), self.clock.now()
+        ctx = context_of(memory, step_id, "steps", self.aws.reading(), self.settings.limits, now)
+        return inverse_of(memory, self.actions, step_id, replace(ctx, attempt=1))
+
+    def _void(self, memory: RunMemory, step: Step) -> None:
+        """Strike out what the run owed about effects that are taken back."""
+        step_id, known = step.id.removeprefix(UNDO_PREFIX), memory.step(step.id)
+        open_ones = self.ledger.owed(memory.run.run_id)
+        for part in self.inverse(memory, step).parts:
+            if part.keys and all(known.effect(key).state is EffectState.DONE for key in part.keys):
+                names = {each.name for each in part.effect.owes} | {left_behind(step_id, part.change.key)}
+                for name in sorted(names & open_ones.keys()):
+                    self.ledger.settle(memory.run.run_id, name, f"void: {step_id} was taken back")
+
+
+def begin(ledger: Ledger, run: Run, why: str, now: datetime, fence_s: int) -> Run:
+    """Note that a run takes back what it did from now on; whoever does what it owes keeps away from it.
+
+    What of that is in hand just now ends within the fence time, before the first effect.
+    """
+    waits = any(owed.actionable for owed in ledger.owed(run.run_id).values())
+    fence = now + timedelta(seconds=fence_s) if waits else run.fence_until
+    order = UndoOrder(at=now, by="lifeboat", reason=why)
+    return ledger.save(run.model_copy(update={"undo": order, "fence_until": fence}))
+
+
+def try_again(ledger: Ledger, memory: RunMemory, row: StepRow) -> StepRow:
+    """Let what could not be taken back in an earlier round be sent again; what was taken back stays so."""
+    step = memory.step(row.step_id)
+    again = {change.key: Effect() for change in step.in_state(*TRIED_AGAIN)}
+    record(ledger, memory, row, step, again)
+    return row.model_copy(update={"failures": tuple(each for each in row.failures if each.code == CANNOT)})
