@@ -97,7 +97,7 @@ def _joined(
         ledger=ledger,
         notices=notices,
         aws=aws,
-        actions={**INTERNAL, **actions},
+        actions={**INTERNAL, **actions} if actions is ACTIONS else actions,
         clock=clock,
         settings=settings,
         journal=journal,

@@ -8,11 +8,12 @@ from http import HTTPStatus
 
 from pydantic import BaseModel
 
-from chalicelib.api import answers, approvals, health, points, requests, runbooks, runs
+from chalicelib.api import answers, approvals, health, points, requests, runbooks, runs, undoing
 from chalicelib.api.routes import ROUTES
 from chalicelib.api.service import Request, Serves
 from chalicelib.domain.report import RunRecord
 from chalicelib.engine.preview import Preview
+from chalicelib.engine.undo_plan import UndoPlan
 
 Verb = Callable[[Serves, Request], BaseModel]
 READ = (400, 403, 405, 500, 503)  # what can go wrong with every one; 403 is API Gateway's
@@ -119,6 +120,16 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("listApprovals", approvals.list_approvals, requests.ApprovalsQuery, answers.Approvals),
     Operation("approve", approvals.approve, requests.Approve, answers.Answered, errors=(GONE, CONFLICT)),
     Operation("decline", approvals.decline, requests.Decline, answers.Answered, errors=(GONE, CONFLICT)),
+    Operation("planUndo", undoing.plan_undo, requests.Nothing, UndoPlan, errors=(GONE,)),
+    Operation(
+        "undoRun",
+        undoing.undo,
+        requests.Why,
+        answers.Asked,
+        status=int(HTTPStatus.ACCEPTED),
+        errors=(GONE, CONFLICT, AWS),
+    ),
+    Operation("settleObligation", undoing.settle, requests.SettleAsked, answers.Asked, errors=(GONE,)),
     Operation("pause", runs.pause, requests.PauseAsked, answers.Pauses, errors=(GONE,)),
     Operation("resume", runs.resume, requests.ResumeAsked, answers.Pauses),
     Operation(

@@ -80,6 +80,13 @@ class ApprovalsQuery(Asked):
     next: Next | None = None
 
 
+class SettleAsked(Asked):
+    """What a run owes no longer, and why."""
+
+    name: Annotated[str, Field(min_length=1, max_length=300, description="The obligation, as the run's record has it.")]
+    reason: Reason
+
+
 class PauseAsked(Asked):
     """What is to be paused: `runbook` or, said expressly, `all`."""
 

@@ -24,12 +24,13 @@ from chalicelib.cli import (
     sandbox,
     schema,
     serve,
+    undo,
     validate,
 )
 from chalicelib.errors import LifeboatError
 
 # Each has `register(app)`; the order is that of --help.
-COMMANDS = (demo, validate, plan, run, runs, approve, pause, coverage, serve, sandbox, schema, docs)
+COMMANDS = (demo, validate, plan, run, runs, approve, undo, pause, coverage, serve, sandbox, schema, docs)
 USAGE = typer.BadParameter.__mro__[1]  # click's UsageError, which Typer carries inside and does not export
 
 

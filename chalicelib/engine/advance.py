@@ -122,7 +122,8 @@ class Engine:
     def _tell(self, memory: RunMemory) -> None:
         """Tell that the run has started, and that it waits for a person."""
         run, now = memory.run, self.clock.now()
-        run = self.teller.told(run, NoticeKind.STARTED, str(run.round), now)
+        why = f"Takes back what it did, by {run.undo.by}: {run.undo.reason}." if run.undo else ""
+        run = self.teller.told(run, NoticeKind.STARTED, str(run.round), now, why)
         if run.pause and run.paused_at:
             why = f"Paused by {run.pause.by}: {run.pause.reason}. It waits for `lifeboat resume`."
             run = self.teller.told(run, NoticeKind.WAITING, run.paused_at.isoformat(), now, why)

@@ -98,6 +98,8 @@ class Debts:
         return tried
 
     def _held(self, run: Run) -> str:
+        if run.undo and not run.ended:
+            return "the run takes back what it did"
         pause = pause_for(self.ledger.pauses(), run.runbook)
         return f"paused by {pause.by}: {pause.reason}" if pause else ""
 

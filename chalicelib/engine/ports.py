@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from chalicelib.domain.change import Change, Effect, Obligation
 from chalicelib.domain.notice import Notice, Telling
 from chalicelib.domain.owing import Owed
-from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop
+from chalicelib.domain.run import Pause, Run, RunCause, StepRow, Stop, UndoOrder
 from chalicelib.domain.watch import Breach
 from chalicelib.engine.questions import Questions
 
@@ -109,6 +109,14 @@ class Ledger(Questions, Protocol):
 
     def reopen(self, run: Run, *, holder: str, beat_until: datetime, fence_until: datetime | None) -> Run:
         """Make a stopped run running again, in its next round; SupersededError if it is no longer as read."""
+        ...
+
+    def undo(self, run: Run, order: UndoOrder, *, holder: str, beat_until: datetime, fence_until: datetime) -> Run:
+        """Make an ended run running again, in its next round, to take back what it did.
+
+        Raises:
+            SupersededError: it is no longer as read.
+        """
         ...
 
     def intend(self, run: Run, at: datetime) -> None:

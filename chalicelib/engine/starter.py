@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.domain.run import Run, RunCause, RunState, run_id_for
+from chalicelib.domain.run import Run, RunCause, RunState, UndoOrder, run_id_for
 from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.ports import Clock, Launcher, Ledger
 from chalicelib.errors import RefusedError
@@ -106,6 +106,37 @@ class Starter:
         if run.state is not RunState.STOPPED:
             return self.ledger.take(run, holder=holder, beat_until=beat, fence_until=until)
         return self.ledger.reopen(run, holder=holder, beat_until=beat, fence_until=until)
+
+    def undo(self, run: Run, *, by: str, reason: str, holder: str) -> Run:
+        """Reopen an ended run so that it takes back what it did, and hold it. What is undone is left so.
+
+        Raises:
+            RefusedError: it is running (`undo.running`), nothing was done (`undo.nothing`), or another run of its
+                runbook is under way (`undo.other_run`).
+            SupersededError: somebody else was faster.
+        """
+        if run.state is RunState.UNDONE or (not run.ended and run.undo and run.undo.ordered):
+            return run
+        self._may_be_undone(run)
+        now, pace = self.clock.now(), self.settings.pace
+        beat, fence = now + timedelta(seconds=pace.grace_s + pace.fence_s), now + timedelta(seconds=pace.fence_s)
+        order = UndoOrder(at=now, by=by, reason=reason, ordered=True)
+        return self.ledger.undo(run, order, holder=holder, beat_until=beat, fence_until=fence)
+
+    def _may_be_undone(self, run: Run) -> None:
+        if not run.ended:
+            raise RefusedError(
+                "undo.running",
+                f"Run '{run.run_id}' is running: `lifeboat runs stop` it first, and undo it once it has ended.",
+            )
+        if run.state is RunState.REFUSED:
+            raise RefusedError("undo.nothing", f"Run '{run.run_id}' was refused and did nothing.")
+        for other in self.ledger.list_runs(limit=1, runbook=run.runbook, running=True):
+            raise RefusedError(
+                "undo.other_run",
+                f"Run '{other.run_id}' of the same runbook is under way, and would be fought by taking back what "
+                f"'{run.run_id}' did. Wait for it, or stop it.",
+            )
 
     def _new(self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], refused: Refusal | None) -> Run:
         now = self.clock.now()

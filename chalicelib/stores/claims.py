@@ -66,6 +66,8 @@ class Claims(Obligations):
         if other is None:
             return rows.epoch(now) - int(row["claimed_at"]) < CLAIM_GRACE_S
         run = rows.run_from(other)
+        if run.undo and run.undo.ordered:
+            return False  # it responds to nothing any more
         if not run.ended:
             return not _left_by_a_person(run, now)
         if run.state is RunState.REFUSED or run.ended_at is None:

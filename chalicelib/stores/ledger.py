@@ -19,6 +19,7 @@ from chalicelib.stores.answers import Answers
 from chalicelib.stores.claims import Claims, superseded
 from chalicelib.stores.pauses import Pauses
 from chalicelib.stores.table import ConditionError
+from chalicelib.stores.undoing import Undos
 from chalicelib.stores.watch import Watch
 
 JOIN_TRIES = 10
@@ -27,7 +28,7 @@ MINE = "{generation} = :generation AND {run_state} = :running"
 RECORDED = 50  # most effects of one update: far below DynamoDB's 4 KB of expression, whatever parses it
 
 
-class DynamoLedger(Claims, Pauses, Watch, Answers):
+class DynamoLedger(Claims, Pauses, Watch, Answers, Undos):
     """The ledger on DynamoDB; see `engine.ports.Ledger` for what each method promises."""
 
     keep_days = 400
@@ -261,7 +262,7 @@ class DynamoLedger(Claims, Pauses, Watch, Answers):
                 rows.run_key(run.run_id),
                 "RUN",
                 rows.run_values(taken),
-                remove=("stop", "expires_at") if state is RunState.STOPPED else (),
+                remove=("stop", "expires_at") if state is not RunState.RUNNING else (),
                 when="{generation} = :generation AND {run_state} = :state AND {tick} = :tick",
                 generation=run.generation,
                 state=state.value,

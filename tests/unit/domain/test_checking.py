@@ -171,6 +171,19 @@ def test_names_that_only_look_like_it_are_free(free: str) -> None:
     assert told({**CREATE, "id": free}) == []
 
 
+def test_names_of_steps_that_take_back_are_taken() -> None:
+    assert told({**CREATE, "id": "undo-made"}) == [
+        ("steps[0].id", "'undo-made' is a name that steps which take back get", "take another")
+    ]
+
+
+def test_what_steps_did_is_taken_back_after_steps_and_verify_only() -> None:
+    assert told({**CREATE, "on_failure": "undo"}, verify=[{**NOTICE, "on_failure": "undo"}]) == []
+    assert told(always=[{**NOTICE, "on_failure": "undo"}]) == [
+        ("always[0].on_failure", "nothing is taken back after 'always'", "write stop or continue")
+    ]
+
+
 def test_a_trigger_needs_defaults_because_nobody_is_there() -> None:
     inputs = {"volumes": {"type": "volume_ids"}}
     assert told(inputs=inputs) == []

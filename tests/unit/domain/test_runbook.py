@@ -138,7 +138,7 @@ def test_a_runbook_may_be_made_of_its_own_parts() -> None:
         ({"when": [{"schedule": "rate(1 day)", "timezone": "Mars"}]}, "no time zone 'Mars'"),
         ({"guard": {"regions": []}}, "at least 1 item"),
         ({"guard": {"regions": ["us-east-1", "us-east-1"]}}, "stands here twice"),
-        ({"steps": [{"id": "s", "uses": "a.b", "on_failure": "undo"}]}, "'undo' is reserved"),
+        ({"steps": [{"id": "s", "uses": "a.b", "on_failure": "undone"}]}, "'stop', 'continue' or 'undo'"),
         ({"steps": [{"id": "s", "uses": "a.b", "if": "always"}]}, "not one reference alone"),
         ({"steps": [{"id": "s", "uses": "a.b", "within": 30}]}, "is not a duration"),
         ({"inputs": {"Upper": {"type": "string"}}}, "pattern"),

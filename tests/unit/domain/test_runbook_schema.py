@@ -79,7 +79,7 @@ def test_what_is_right_is_not_marked(changes: dict[str, Any]) -> None:
         ({"steps": step(**{"with": {"topic": "t", "repeat": "often"}})}, "$.steps[0]"),
         ({"steps": [{"id": "n", "uses": "notify.send"}]}, "$.steps[0]"),
         ({"steps": [{"uses": "notify.send", "with": {"topic": "t"}}]}, "$.steps[0]"),
-        ({"steps": step(on_failure="undo")}, "$.steps[0]"),
+        ({"steps": step(on_failure="undone")}, "$.steps[0]"),
         ({"steps": step(tolerate="some")}, "$.steps[0]"),
         ({"verify": [{"parallel": step()}]}, "$.verify[0]"),
         ({"when": [{"alarm": "x", "for": 5}]}, "$.when[0]"),
