@@ -162,6 +162,8 @@ class Action(ABC, Generic[I]):
         review_every_s: None = premises are not read again; 0 = read again immediately before each wave of effects (must
             be 0 for changes that disrupt or delete); N = the next waiting changes are read again every N seconds.
         calls: Which AWS calls it makes, and how many, for `docs/actions.md`.
+        later: Names of actions that finish or take back what it did (obligations, undoing): whoever may use it needs
+            their permissions too.
         rehearsable: True when a drill carries it out (at its `ctx.drill`); else drills only plan it and say so.
     """
 
@@ -176,6 +178,7 @@ class Action(ABC, Generic[I]):
     lease: ClassVar[str | None] = None
     calls: ClassVar[str] = ""
     rehearsable: ClassVar[bool] = False
+    later: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def plan(self, given: I, ctx: StepContext) -> Plan:

@@ -19,7 +19,10 @@ from chalicelib.actions.notify import Send
 from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
 from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
 from chalicelib.actions.rds_failover import Failover
+from chalicelib.actions.rds_restore import Restore
+from chalicelib.actions.rds_restore_to_time import RestoreToTime
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
+from chalicelib.actions.rds_undo import DeleteRestored, NameBack
 from chalicelib.actions.recovery_points import RecoveryPoints
 from chalicelib.actions.zones import Assess
 from chalicelib.domain.signature import Signature
@@ -34,6 +37,8 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     CopyDatabaseSnapshots(),
     ExpireDatabaseSnapshots(),
     Failover(),
+    Restore(),
+    RestoreToTime(),
     RecoveryPoints(),
     DatabasePoints(),
     DatabaseHealth(),
@@ -43,7 +48,10 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
 )
 
 # What undoing and obligations use, and no runbook may.
-_INTERNAL: tuple[Action[Any], ...] = ()
+_INTERNAL: tuple[Action[Any], ...] = (
+    DeleteRestored(),
+    NameBack(),
+)
 
 ACTIONS: Mapping[str, Action[Any] | Check[Any]] = MappingProxyType({each.name: each for each in _ALL})
 INTERNAL: Mapping[str, Action[Any]] = MappingProxyType({each.name: each for each in _INTERNAL})

@@ -30,6 +30,8 @@ SOURCE_DATABASE = "lifeboat:source-resource"  # of a database: `db:orders/db-ABC
 SOURCE_SNAPSHOT = "lifeboat:source-snapshot"  # on copies
 SOURCE_REGION = "lifeboat:source-region"  # on copies
 MANIFEST = "lifeboat:manifest."  # followed by 0, 1, ...
+RESTORED = "lifeboat:restored"  # on what a recovery makes: the id of the resource that it stands in for
+DRILL = "lifeboat:drill"  # on what a drill makes: its run
 HANDS_OFF = "lifeboat:hands-off"
 EXPIRES = "lifeboat:expires"  # set by people: until when a point is kept (as `iso` writes it); it is no generation
 

@@ -24,6 +24,9 @@ GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach w
 # Only what carries Lifeboat's tag, whatever the code may ever believe.
 DELETES = frozenset({"ec2:DeleteSnapshot", "rds:DeleteDBSnapshot", "rds:DeleteDBClusterSnapshot"})
 OWNED = {"Null": {"aws:ResourceTag/lifeboat:policy": "false"}}  # the tag is there
+# What a recovery made carries its run; nothing else is terminated or deleted.
+REMOVES = frozenset({"rds:DeleteDBInstance", "rds:DeleteDBCluster"})
+MADE = {"Null": {"aws:ResourceTag/lifeboat:run": "false"}}
 HAS_NOTICES, DEFAULT_BUS = "HasNoticeTopic", "default"
 POINTS = frozenset({"ec2:DescribeSnapshots", "rds:DescribeDBSnapshots", "rds:DescribeDBClusterSnapshots"})
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
@@ -41,7 +44,11 @@ def used_actions(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
 
 def carried_out(runbooks: Iterable[Runbook]) -> list[Action[Any] | Check[Any]]:
     """Return what runbooks use, and what undoing and obligations use beside it."""
-    return [*used_actions(runbooks), *(INTERNAL[name] for name in sorted(INTERNAL))]
+    used = {action.name: action for action in used_actions(runbooks)}
+    for action in list(used.values()):
+        later = action.later if isinstance(action, Action) else ()
+        used |= {name: INTERNAL[name] if name in INTERNAL else find(name) for name in later}
+    return [used[name] for name in sorted(used)]
 
 
 def roles(names: Names, runbooks: Sequence[Runbook]) -> dict[str, dict[str, Any]]:
@@ -71,8 +78,9 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
     for_aws = {**where, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     made = [
         ("ReadAndTell", others, None),
-        ("ChangeWhereGuarded", [each for each in changes if each != GRANT and each not in DELETES], where),
+        ("ChangeWhereGuarded", [each for each in changes if each not in {GRANT, *DELETES, *REMOVES}], where),
         ("DeleteOwnOnly", [each for each in changes if each in DELETES], {**where, **OWNED}),
+        ("RemoveOwnOnly", [each for each in changes if each in REMOVES], {**where, **MADE}),
         ("GrantToAws", [each for each in changes if each == GRANT], for_aws),
         (
             "EncloseNotices",

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from chalicelib.cli.options import Place
+from chalicelib.cli.world import sandboxed
 from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import Run
 from chalicelib.domain.runbook import Runbook
-from tests.scenarios.conftest import HOME, Stage
+from chalicelib.sandbox.client import Control
+from chalicelib.sandbox.process import Sandbox
+from tests.scenarios.conftest import HOME, Notes, Stage
 
 SHOP = {"tags": {"app": "shop"}}
 GUARD = {"regions": ["us-east-1", "us-west-2"], "max_targets": 50, "max_share": "100%"}
+
+
+@contextmanager
+def backed_up(seed: int = 5) -> Iterator[tuple[Control, dict[str, Any]]]:
+    """Give a sandbox with databases and replicas, and a point of each database of the shop, an hour old."""
+    with Sandbox.start(seed=seed) as box:
+        estate = {**box.control.estate("small"), **box.control.estate("databases"), **box.control.estate("replicas")}
+        with sandboxed(Place(sandbox=True), lambda _: Notes([]), box.control) as services:
+            given = {"select": {"tags": {"backup": "nightly"}}, "policy": "nightly"}
+            stage = Stage(box.control, estate, services)
+            made = stage.run(of_step(stage, "rds.create_snapshots", given), key="backup")
+            assert made.state.value == "succeeded", made.message
+        box.control.advance(3600)
+        yield box.control, estate
 
 
 def of_step(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> Runbook:
@@ -66,6 +86,12 @@ def zone_id(stage: Stage, name: str) -> str:
     ec2 = stage.control.witness("ec2", HOME)
     zones = ec2.describe_availability_zones()["AvailabilityZones"]
     return str(next(one["ZoneId"] for one in zones if one["ZoneName"] == name))
+
+
+def outputs(found: RunRecord) -> dict[str, Any]:
+    """Return what the one step of a run returned."""
+    [step] = [one for one in found.steps if one.id == "it"]
+    return dict(step.outputs)
 
 
 def calls(stage: Stage, operation: str, outcome: str | None = None) -> int:

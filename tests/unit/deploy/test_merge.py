@@ -168,6 +168,12 @@ def test_only_what_carries_our_tag_may_be_deleted_and_notices_are_enclosed_only_
     said = statements("RunRole", book(steps=steps))
     deletes = [statement for statement in said.values() if "ec2:DeleteSnapshot" in statement["Action"]]
     assert [one["Condition"]["Null"] for one in deletes] == [{"aws:ResourceTag/lifeboat:policy": "false"}]
+    assert not [statement for statement in said.values() if "rds:DeleteDBInstance" in statement["Action"]]
+    restores = [{"id": "r", "uses": "rds.restore"}]
+    databases = [
+        one for one in statements("RunRole", book(steps=restores)).values() if "rds:DeleteDBInstance" in one["Action"]
+    ]
+    assert [one["Condition"]["Null"] for one in databases] == [{"aws:ResourceTag/lifeboat:run": "false"}]
     assert "aws:RequestedRegion" in deletes[0]["Condition"]["StringEquals"]
     encloses = [statement for statement in said.values() if "kms:GenerateDataKey" in statement["Action"]]
     assert encloses
