@@ -54,12 +54,17 @@ def _body(raw: Any) -> Any:
     if len(text) > BODY_BYTES:
         raise RequestError("request.too_large", f"The body has {len(text)} bytes; at most {BODY_BYTES} are taken.")
     try:
-        found = json.loads(text or b"{}")
+        found = json.loads(text or b"{}", parse_constant=_no_number)
+        json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is JSON and no text: nothing can write it
     except (ValueError, RecursionError) as error:
         raise RequestError("request.not_json", f"The body is no JSON: {str(error)[:200]}.") from error
     if not isinstance(found, dict):
         raise RequestError("request.not_json", "The body is JSON, and no object; write {...}.")
     return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _query(raw: Any) -> dict[str, str]:

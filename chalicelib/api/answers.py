@@ -58,7 +58,9 @@ class Started(Answer):
 
     run_id: str
     state: RunState
-    how: Literal["new", "existing"] = Field(description="`existing`: the same key made it before.")
+    how: Literal["new", "existing", "continued"] = Field(
+        description="`existing`: the same key made it before; `continued`: and it was stopped, and goes on."
+    )
 
 
 class RunSummary(Answer):

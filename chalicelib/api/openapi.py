@@ -11,11 +11,12 @@ from pydantic.json_schema import models_json_schema
 from chalicelib.api.answering import KEY_HEADER
 from chalicelib.api.answers import Problem
 from chalicelib.api.operations import OPERATIONS, Operation
-from chalicelib.api.requests import BODY_BYTES, KEY_PATTERN, NAME_PATTERN, Nothing
+from chalicelib.api.requests import BODY_BYTES, KEY_PATTERN, LIMIT, NAME_PATTERN, Nothing
 from chalicelib.domain.runbook_values import ID_PATTERN
 
 REF = "#/components/schemas/{model}"
 PATH_PATTERNS = {"name": NAME_PATTERN, "run_id": r"^[a-z0-9_-]{1,100}$", "step": ID_PATTERN}
+GATEWAYS = frozenset({403, 429, 504})  # their bodies are {"message": ...}
 PHRASES = {
     400: "The request does not fit.",
     403: "Not authorized; answered by API Gateway.",
@@ -24,9 +25,12 @@ PHRASES = {
     409: "What was asked for is not possible in the state that things are in.",
     413: f"The body is larger than {BODY_BYTES} bytes.",
     415: "The body is not declared as application/json.",
+    429: "Too many requests; answered by API Gateway. Try again after some seconds.",
     500: "A fault of Lifeboat's; the logs say what.",
     502: "AWS refused what was needed.",
     503: "The ledger or AWS cannot be reached, or throttles; try again.",
+    504: "No answer within 29 seconds; answered by API Gateway. What was asked for may be done all the same: the same "
+    "request is safe.",
 }
 
 
@@ -46,7 +50,9 @@ def document() -> dict[str, Any]:
             "title": "Lifeboat",
             "version": version("lifeboat-dr"),
             "description": "Disaster recovery for AWS, driven by runbooks. Every request is signed with SigV4 for the "
-            "service execute-api.",
+            f"service execute-api. A body has at most {BODY_BYTES} bytes, a page at most {LIMIT} items, an answer at "
+            "most 6 MB (Lambda's limit: a plan's lists are cut to fit and say how much is left out). API Gateway waits "
+            "29 seconds for an answer.",
         },
         "servers": [{"url": "/", "description": "The stage's own URL, or `lifeboat serve`."}],
         "security": [{"sigv4": []}],
@@ -119,7 +125,7 @@ def _responses(operation: Operation, keys: Any) -> dict[str, Any]:
     found = {str(operation.status): done}
     problem = {"application/problem+json": {"schema": keys[Problem, "serialization"]}}
     for status in operation.problems:
-        content = {"application/json": {"schema": {"type": "object"}}} if status == 403 else problem  # noqa: PLR2004
+        content = {"application/json": {"schema": {"type": "object"}}} if status in GATEWAYS else problem
         found[str(status)] = {"description": PHRASES[status], "content": content}
     if operation.name == "health":
         found["503"] = {"description": "Something fails; the body says what.", "content": {**body, **problem}}

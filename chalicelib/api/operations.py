@@ -16,7 +16,7 @@ from chalicelib.engine.preview import Preview
 from chalicelib.engine.undo_plan import UndoPlan
 
 Verb = Callable[[Serves, Request], BaseModel]
-READ = (400, 403, 405, 500, 503)  # what can go wrong with every one; 403 is API Gateway's
+READ = (400, 403, 405, 429, 500, 503, 504)  # what can go wrong with every one; see openapi.GATEWAYS
 WRITE = (*READ, 413, 415)
 
 

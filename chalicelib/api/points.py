@@ -9,15 +9,17 @@ from typing import Any
 from chalicelib.actions.ebs_points import point_of as volume_point
 from chalicelib.actions.rds_points import point_of as database_point
 from chalicelib.api.answers import Points, PointShown
-from chalicelib.api.paging import place, token
+from chalicelib.api.paging import bad_next, place, token
 from chalicelib.api.problems import RequestError
 from chalicelib.api.service import Request, Serves
 from chalicelib.aws import listing, tags
 from chalicelib.aws.databases import KINDS, kind_and_name, snapshots
 from chalicelib.domain.recovery_point import Point
 from chalicelib.engine.ports import Clock
+from chalicelib.errors import ActionError
 
 PAGE_OF_EC2 = range(5, 1001)
+NOT_A_TOKEN = frozenset({"InvalidNextToken", "InvalidPaginationToken", "InvalidParameterValue", "InvalidParameter"})
 DATABASES = 1  # the part of the list after the volumes'
 
 
@@ -27,16 +29,16 @@ def list_points(service: Serves, request: Request) -> Points:
     Each is judged by itself; whether its set is complete and its keys can be used is what the checks find out.
     """
     asked, region = request.asked, _region(service, request.asked.region)
-    at = place(asked.next, (int, str)) or [0, ""]
+    at = place(asked.next, (int, str, int)) or [0, "", 0]
     of_database = asked.resource is not None and asked.resource.startswith(("db:", "cluster:"))
     if at[0] < DATABASES and not of_database:
-        found, more = _volumes(service, region, asked, at[1])
-        following = [0, more] if more else None if asked.resource else [DATABASES, ""]
+        found, more = _volumes(service, region, asked, at[1], at[2])
+        following = more or (None if asked.resource else [DATABASES, "", 0])
         return Points(points=_shown(found, asked, service.clock), next=token(following) if following else None)
     every = _databases(service, region, asked)
     rest = [one for one in every if one.snapshot_id > at[1]][: asked.limit]
     last = rest[-1].snapshot_id if rest and rest[-1] is not every[-1] else ""
-    return Points(points=_shown(rest, asked, service.clock), next=token([DATABASES, last]) if last else None)
+    return Points(points=_shown(rest, asked, service.clock), next=token([DATABASES, last, 0]) if last else None)
 
 
 def _region(service: Serves, asked: str | None) -> str:
@@ -55,16 +57,24 @@ def _region(service: Serves, asked: str | None) -> str:
     return str(asked)
 
 
-def _volumes(service: Serves, region: str, asked: Any, after: str) -> tuple[list[Point], str]:
+def _volumes(service: Serves, region: str, asked: Any, after: str, skipped: int) -> tuple[list[Point], list[Any]]:
+    """Return a page of volumes' points, and where the next begins: in EC2's page of a token, and how far inside it."""
     filters: dict[str, list[str]] = {"tag-key": [tags.POLICY]}
     if asked.policy:
         filters = {f"tag:{tags.POLICY}": [asked.policy]}
     if asked.resource:
         here = service.settings.region == region
         filters["volume-id" if here else f"tag:{tags.SOURCE_VOLUME}"] = [asked.resource]
-    size = max(asked.limit, PAGE_OF_EC2.start)
-    page, more = listing.snapshots_page(service.aws, region, filters, size, after)
-    return [volume_point(snapshot, region) for snapshot in page], more
+    size = min(max(skipped + asked.limit, PAGE_OF_EC2.start), PAGE_OF_EC2[-1])
+    try:
+        page, more = listing.snapshots_page(service.aws, region, filters, size, after)
+    except ActionError as error:
+        if after and error.details.get("aws_code") in NOT_A_TOKEN:
+            raise bad_next() from error
+        raise
+    end = skipped + asked.limit
+    following = [0, after, end] if end < len(page) else [0, more, 0] if more else []
+    return [volume_point(snapshot, region) for snapshot in page[skipped:end]], following
 
 
 def _databases(service: Serves, region: str, asked: Any) -> list[Point]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from chalicelib.actions.expiry import POLICY_PATTERN
 from chalicelib.domain.change import EffectState
 from chalicelib.domain.run import RunState
 from chalicelib.domain.types import Duration, Region
@@ -14,12 +15,23 @@ from chalicelib.domain.types import Duration, Region
 BODY_BYTES = 64 * 1024  # most bytes of a request's body
 LIMIT = 200  # most items of one page
 KEY_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+FIRST_YEAR, LAST_YEAR = 1970, 9998  # between them every time has a UTC of its own
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
 Limit = Annotated[int, Field(ge=1, le=LIMIT, description=f"Most items of this page, 1 to {LIMIT}.")]
 Next = Annotated[str, Field(min_length=1, max_length=2000, description="`next` of the page before this one.")]
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S", description="Why; it is recorded.")]
 Name = Annotated[str, Field(pattern=NAME_PATTERN, description="A runbook's name.")]
+
+
+def _in_utc(value: datetime) -> datetime:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"years from {FIRST_YEAR} to {LAST_YEAR} are known here")
+    return value.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+SELECTED = r"^(vol-[0-9a-f]{8,17}|(db|cluster):[A-Za-z][A-Za-z0-9-]{0,62})$"
 
 
 class Asked(BaseModel):
@@ -107,8 +119,8 @@ class RunsQuery(Asked):
 
     runbook: Name | None = Field(None, description="Only runs of this runbook.")
     state: RunState | None = Field(None, description="Only runs in this state.")
-    since: AwareDatetime | None = Field(None, description="Only runs that started then or later.")
-    until: AwareDatetime | None = Field(None, description="Only runs that started before.")
+    since: Moment | None = Field(None, description="Only runs that started then or later.")
+    until: Moment | None = Field(None, description="Only runs that started before.")
     limit: Limit = 50
     next: Next | None = None
 
@@ -126,10 +138,12 @@ class PointsQuery(Asked):
     """Which recovery points, of one Region."""
 
     region: Region | None = Field(None, description="Where they are; the Region that runs belong to when left out.")
-    resource: Annotated[str, Field(max_length=300)] | None = Field(
-        None, description="Only those of a volume (`vol-...`) or a database (`db:name`, `cluster:name`)."
+    resource: Annotated[str, Field(pattern=SELECTED)] | None = Field(
+        None, description="Only those of a volume (`vol-...`) or a database (`db:name`, `cluster:name`); no wildcards."
     )
-    policy: Annotated[str, Field(max_length=64)] | None = Field(None, description="Only those of this policy.")
+    policy: Annotated[str, Field(pattern=POLICY_PATTERN)] | None = Field(
+        None, description="Only those of this policy; no wildcards."
+    )
     max_age: Duration | None = Field(None, description="Only those that are not older, e.g. `24h`.")
     limit: Limit = 100
     next: Next | None = None

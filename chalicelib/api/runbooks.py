@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from chalicelib.api.answers import Runbooks, RunbookShown, RunbookSummary, Started
+from chalicelib.api.bounds import bounded
+from chalicelib.api.runs import gone_on
 from chalicelib.api.service import Request, Serves
-from chalicelib.domain.run import Pause, RunCause
+from chalicelib.domain.run import Pause, Run, RunCause, RunState
 from chalicelib.domain.runbook import AlarmTrigger, Runbook, ScheduleTrigger
 from chalicelib.domain.template import check_inputs
 from chalicelib.engine.pausing import pause_for
 from chalicelib.engine.preview import Preview, preview, summed
 from chalicelib.engine.starter import BY_HAND
-from chalicelib.errors import InputError
+from chalicelib.errors import InputError, SupersededError
 
 
 def list_runbooks(service: Serves, request: Request) -> Runbooks:  # noqa: ARG001 - there is nothing to say
@@ -44,6 +47,8 @@ def show_runbook(service: Serves, request: Request) -> RunbookShown:
 def plan(service: Serves, request: Request) -> Preview:
     """Return what a runbook would do now; changes and records nothing.
 
+    Counts are of everything; of lists that would not fit an answer `left_out` says how much is missing.
+
     Raises:
         InputError: there is no such runbook, it is not valid, or the inputs do not fit.
     """
@@ -51,25 +56,37 @@ def plan(service: Serves, request: Request) -> Preview:
     inputs = check_inputs(book, request.asked.inputs)
     service.aws.calls.take()
     steps = preview(book, inputs, service.aws, service.actions, service.settings, now)
-    return summed(book, inputs, service.settings.region, steps, now, service.aws.calls.take())
+    return bounded(summed(book, inputs, service.settings.region, steps, now, service.aws.calls.take()))
 
 
 def start(service: Serves, request: Request) -> Started:
     """Start a run, once per key: the same key and inputs are the same run, however often they come.
+
+    A run of that key that was stopped goes on. What is the same does not depend on what was deployed in between.
 
     Raises:
         InputError: there is no such runbook, it is not valid, or the inputs do not fit.
         RefusedError: `run.key_reused`, the key names a run with other inputs.
         ActionError: its execution could not be started; the same request does so.
     """
-    book = service.catalog.load(request.path["name"])
-    inputs, now = check_inputs(book, request.asked.inputs), service.clock.now()
-    cause = RunCause(kind=BY_HAND, key=request.key, occurred_at=now, summary=f"by {request.caller} over the API")
-    started = service.starter.start(book, cause, inputs)
-    run = started.run
+    run, how = _known(service, request), "existing"
+    if run is None:
+        book, now = service.catalog.load(request.path["name"]), service.clock.now()
+        inputs = check_inputs(book, request.asked.inputs)
+        cause = RunCause(kind=BY_HAND, key=request.key, occurred_at=now, summary=f"by {request.caller} over the API")
+        started = service.starter.start(book, cause, inputs)
+        run, how = started.run, started.how
+    elif run.state is RunState.STOPPED:
+        with suppress(SupersededError):  # the same request at the same time was faster
+            return Started.model_validate({**gone_on(service, run).model_dump(), "how": "continued"})
+        run = _known(service, request) or run
     if not run.ended and run.holder == service.launcher.holder(run.run_id, run.generation):
         service.launcher.start(run.run_id, run.generation)  # a run is started when its execution exists
-    return Started(run_id=run.run_id, state=run.state, how="new" if started.how == "new" else "existing")
+    return Started.model_validate({"run_id": run.run_id, "state": run.state, "how": how})
+
+
+def _known(service: Serves, request: Request) -> Run | None:
+    return service.starter.known(request.path["name"], request.key, request.asked.inputs)
 
 
 def _summary(service: Serves, name: str, pauses: list[Pause]) -> RunbookSummary:

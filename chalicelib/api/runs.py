@@ -81,7 +81,12 @@ def continue_(service: Serves, request: Request) -> Asked:
             (`run.left_to_person`).
         ActionError: its execution could not be started; the same request does so.
     """
-    run, now = _run(service, request), service.clock.now()
+    return gone_on(service, _run(service, request))
+
+
+def gone_on(service: Serves, run: Run) -> Asked:
+    """Let a run go on; see `continue_`."""
+    now = service.clock.now()
     if run.ended and run.state is not RunState.STOPPED:
         raise RefusedError(
             "run.not_continuable", f"Run '{run.run_id}' has ended {run.state.value}; start a new one with a new key."

@@ -37,23 +37,32 @@ def signed(
     return dict(request.headers.items())
 
 
-def callers_credentials() -> Any:
-    """Return the caller's credentials as botocore finds them.
+class Caller:
+    """Who asks: the credentials as botocore finds them, looked for once and renewed by botocore when they expire."""
 
-    Raises:
-        InputError: there are none (`aws.no_credentials`).
-    """
-    import botocore.session
+    def __init__(self) -> None:
+        self._found: Any = None
 
-    found = botocore.session.get_session().get_credentials()
-    if found is None:
-        raise InputError(
-            "aws.no_credentials", "There are no AWS credentials here: set AWS_PROFILE, or log in with `aws sso login`."
-        )
-    return found.get_frozen_credentials()
+    def credentials(self) -> Any:
+        """Return the credentials as they are now.
+
+        Raises:
+            InputError: there are none (`aws.no_credentials`).
+        """
+        import botocore.session
+
+        self._found = self._found or botocore.session.get_session().get_credentials()
+        if self._found is None:
+            raise InputError(
+                "aws.no_credentials",
+                "There are no AWS credentials here: set AWS_PROFILE, or log in with `aws sso login`.",
+            )
+        return self._found.get_frozen_credentials()
 
 
-def sent(method: str, url: str, body: bytes, headers: Mapping[str, str], region: str) -> tuple[int, bytes]:
+def sent(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], region: str, caller: Caller
+) -> tuple[int, bytes]:
     """Sign and send one request; returns status and body. To this machine itself it goes unsigned.
 
     Raises:
@@ -70,7 +79,7 @@ def sent(method: str, url: str, body: bytes, headers: Mapping[str, str], region:
     if parts.hostname not in LOOPBACK:
         if parts.scheme != "https":
             raise InputError("usage.api", f"'{url}' is not https; only this machine itself is spoken to without.")
-        headers = signed(method, url, body, headers, region, callers_credentials())
+        headers = signed(method, url, body, headers, region, caller.credentials())
     prepared = AWSRequest(method=method, url=url, data=body, headers=dict(headers)).prepare()
     try:
         answer = URLLib3Session(timeout=TIMEOUT_S).send(prepared)
@@ -85,10 +94,7 @@ def sent(method: str, url: str, body: bytes, headers: Mapping[str, str], region:
             ErrorKind.THROTTLED,
         ) from error
     except exceptions.HTTPClientError as error:
-        raise ActionError(
-            "api.no_answer",
-            f"The API at {parts.netloc} did not answer ({type(error).__name__}). The same command with the same --key "
-            "is safe.",
-            ErrorKind.THROTTLED,
-        ) from error
+        said = f"The API at {parts.netloc} did not answer ({type(error).__name__})"
+        advice = "The same command with the same --key is safe."
+        raise ActionError("api.no_answer", f"{said}. {advice}", ErrorKind.THROTTLED) from error
     return answer.status_code, answer.content

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.report import RunRecord
 
 TRIES = 4
-AGAIN = frozenset({502, 503, 504, 429})
-FORBIDDEN, CONFLICT, CLIENT, SERVER = 403, 409, 400, 500
+AGAIN = frozenset({502, 503, 504, 429})  # of API Gateway itself
+FORBIDDEN, CONFLICT, CLIENT, SERVER, UNAVAILABLE, TOO_LATE = 403, 409, 400, 500, 503, 504
 SEARCHED = 200  # newest runs that a prefix or key is looked for in; a whole run id is always found
 
 
@@ -51,9 +51,10 @@ class Remote:
     """The API over HTTPS, with the caller's own credentials. What is safe to repeat is tried again when AWS is busy."""
 
     def __init__(self, url: str, region: str | None) -> None:
-        from chalicelib.aws.signing import region_of
+        from chalicelib.aws.signing import Caller, region_of
         from chalicelib.settings import Settings
 
+        self.caller = Caller()
         self.url = url.rstrip("/")
         self.region = region_of(url, region or Settings().region)
 
@@ -72,7 +73,7 @@ class Remote:
             route = route.replace(f"{{{name}}}", quote(value, safe=""))
         given = {name: value for name, value in (asked or {}).items() if value is not None}
         reads = method == "GET"
-        url = f"{self.url}{route}" + (f"?{urlencode(given)}" if reads and given else "")
+        url = f"{self.url}{route}" + (f"?{urlencode(given, safe='', quote_via=quote)}" if reads and given else "")
         body = b"" if reads else json.dumps(given).encode()
         for attempt in range(TRIES):
             try:
@@ -88,7 +89,7 @@ class Remote:
 
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         headers |= {"Idempotency-Key": key} if key else {}
-        status, content = sent(method, url, body, headers, self.region)
+        status, content = sent(method, url, body, headers, self.region, self.caller)
         try:
             found = json.loads(content or b"{}")
         except ValueError:
@@ -106,11 +107,15 @@ def _problem(status: int, found: Any, url: str) -> LifeboatError:
         if status == FORBIDDEN:
             advice = "Allow execute-api:Invoke on this API to your role, and look at URL, Region and clock."
             return RefusedError("api.forbidden", f"The API does not let you in ({said}). {advice}")
+        if status == TOO_LATE and url.endswith("/plan"):
+            advice = "`lifeboat plan --local` has no such limit."
+            return ActionError("api.no_answer", f"The plan takes longer than API Gateway waits ({said}). {advice}")
         kind = ErrorKind.THROTTLED if status in AGAIN else ErrorKind.TERMINAL
         return ActionError("api.unexpected", f"{url} answered {status} ({said}): is it Lifeboat's API?", kind)
     code, detail, details = str(told["code"]), str(told.get("detail", "")), dict(told.get("details") or {})
     if status >= SERVER:
-        return ActionError(code, detail, ErrorKind.THROTTLED if status in AGAIN else ErrorKind.TERMINAL, **details)
+        passes = status == UNAVAILABLE  # any other is what Lifeboat has found out, and finds out again
+        return ActionError(code, detail, ErrorKind.THROTTLED if passes else ErrorKind.TERMINAL, **details)
     return RefusedError(code, detail, **details) if status == CONFLICT else InputError(code, detail, **details)
 
 

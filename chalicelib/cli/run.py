@@ -113,22 +113,30 @@ def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord
         RefusedError: the key names a run with other inputs, or another process drives the run.
         LifeboatError: it was interrupted and let go (`run.interrupted`); it says how to continue.
     """
-    from chalicelib.domain.run import run_id_for
-    from chalicelib.domain.template import check_inputs
     from chalicelib.engine.local import hold
 
-    runbook = services.catalog.load(wish.name)
-    inputs = check_inputs(runbook, wish.given)
-    now = services.clock.now()
-    key = wish.key or fresh_key(now)
+    key = wish.key or fresh_key(services.clock.now())
     services.aws.calls.take()
-    known = services.ledger.load(run_id_for(services.settings.region, runbook.name, "run", key))
-    if wish.ask and not (known and known.ended and known.state.value != "stopped"):
-        _ask(services, runbook, wish, known)
-    started = services.starter.start(runbook, cause_of(runbook.name, key, wish.given, now), inputs)
-    _say_how(progress, started.run, started.how)
-    held = hold(started.run, services.starter, new=started.how == "new")
+    run, how = services.starter.known(wish.name, key, wish.given), "existing"
+    if run is None:
+        run, how = _started(services, wish, key)
+    elif wish.ask and not (run.ended and run.state.value != "stopped"):
+        must_agree(f"Continue run {run.run_id} ({run.state.value})?")
+    _say_how(progress, run, how)
+    held = hold(run, services.starter, new=how == "new")
     return driven(services, held, progress)
+
+
+def _started(services: Services, wish: Wish, key: str) -> tuple[Run, str]:
+    """Start a run, if the person agrees to what it would do; returns it, and whether it is new."""
+    from chalicelib.domain.template import check_inputs
+
+    runbook, now = services.catalog.load(wish.name), services.clock.now()
+    inputs = check_inputs(runbook, wish.given)
+    if wish.ask:
+        _ask(services, runbook, wish)
+    started = services.starter.start(runbook, cause_of(runbook.name, key, wish.given, now), inputs)
+    return started.run, started.how
 
 
 def cause_of(runbook: str, key: str, given: Mapping[str, str], now: datetime) -> RunCause:
@@ -191,19 +199,15 @@ def must_agree(question: str) -> None:
         raise typer.Exit(endings.REFUSED)
 
 
-def _ask(services: Services, runbook: Runbook, wish: Wish, known: Run | None) -> None:
+def _ask(services: Services, runbook: Runbook, wish: Wish) -> None:
     """Show what would be done, and go on only if the person says so."""
     from chalicelib.cli.paper import console
     from chalicelib.cli.plan import code_of, planned
     from chalicelib.cli.show_plan import show_preview
 
-    question = f"Continue run {known.run_id} ({known.state.value})?" if known else "Carry it out?"
-    if known is None:
-        found = planned(services, runbook, wish.given)
-        show_preview(found, console(stderr=True))
-        if code_of(found):
-            question = "Not all of it would succeed. Carry it out all the same?"
-    must_agree(question)
+    found = planned(services, runbook, wish.given)
+    show_preview(found, console(stderr=True))
+    must_agree("Not all of it would succeed. Carry it out all the same?" if code_of(found) else "Carry it out?")
 
 
 def fresh_key(now: datetime) -> str:

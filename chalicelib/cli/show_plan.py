@@ -44,6 +44,8 @@ def _show_step(step: StepPreview, paper: Console) -> None:
         paper.print(f"  [red]would fail:[/] {plain(failure.resource)}: {plain(failure.message)} \\[{failure.code}]")
     for note in step.notes:
         paper.print(f"  note: {plain(note)}")
+    if step.left_out:
+        paper.print(f"  ... and {step.left_out:,} more lines; `lifeboat plan --local` has all.")
 
 
 def _show_question(ask: Question, in_advance: str, paper: Console) -> None:

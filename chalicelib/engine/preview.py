@@ -53,6 +53,7 @@ class StepPreview(Strict):
         by_hand: The calls that make its changes, in order, when they were asked for.
         ask: What a person would be asked first; None when nobody is.
         in_advance: Why nobody would be asked although the plan asks: the runbook's `approved_in_advance`.
+        left_out: How many changes, failures and notes there are beside those that are listed.
     """
 
     id: str
@@ -70,6 +71,7 @@ class StepPreview(Strict):
     by_hand: tuple[HandCall, ...] = ()
     ask: Question | None = None
     in_advance: str = ""
+    left_out: int = 0
 
 
 class Preview(Strict):

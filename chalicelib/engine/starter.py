@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.run import Run, RunCause, RunState, UndoOrder, run_id_for
 from chalicelib.domain.runbook import Runbook
+from chalicelib.domain.template import check_inputs
 from chalicelib.engine.ports import Clock, Launcher, Ledger
-from chalicelib.errors import RefusedError
+from chalicelib.errors import InputError, RefusedError
 from chalicelib.settings import Settings
 
 BY_HAND = "manual"
@@ -72,7 +73,7 @@ class Starter:
         run = self._new(runbook, cause, inputs, refused)
         existing = self.ledger.load(run.run_id)
         if existing:
-            return Started(_same(existing, run), "existing")
+            return Started(_same(existing, run.inputs), "existing")
         if refused:
             before_refusal(run)
             return Started(self.ledger.create(run, _compiled(runbook)), "refused")
@@ -80,7 +81,7 @@ class Starter:
         if other:
             return Started(other, "joined")
         made = self.ledger.create(run, _compiled(runbook))
-        return Started(_same(made, run), "new" if made is run else "existing")
+        return Started(_same(made, run.inputs), "new" if made is run else "existing")
 
     def _joined(self, run: Run, runbook: Runbook) -> Run | None:
         """Return the active run, now joined by this run's cause; None when this run is the active one."""
@@ -93,6 +94,23 @@ class Starter:
         if other and other.state is RunState.REFUSED:  # it ended just now without having done anything
             return self._joined(run, runbook)
         return other
+
+    def known(self, runbook: str, key: str, given: Mapping[str, Any]) -> Run | None:
+        """Return the run that a key names already, if it was asked for with the same inputs; None when it names none.
+
+        The inputs are read as the run's own runbook reads them: no deployment in between changes what was asked for.
+
+        Raises:
+            RefusedError: the key was used before with other inputs (`run.key_reused`).
+        """
+        run = self.ledger.load(run_id_for(self.settings.region, runbook, "run", key))
+        if run is None:
+            return None
+        try:
+            inputs = check_inputs(Runbook.model_validate(self.ledger.runbook(run.run_id)), given)
+        except InputError:
+            inputs = dict(given)
+        return _same(run, inputs)
 
     def take_over(self, run: Run, *, holder: str, fence: bool = True) -> Run:
         """Hold a running run, or reopen a stopped one, in a new generation.
@@ -163,15 +181,15 @@ def _compiled(runbook: Runbook) -> dict[str, Any]:
     return compiled
 
 
-def _same(existing: Run, wanted: Run) -> Run:
+def _same(existing: Run, inputs: Mapping[str, Any]) -> Run:
     """Return the run that exists; a key that a person chose must not mean two things."""
-    if wanted.cause.kind == BY_HAND and existing.inputs != wanted.inputs:
+    if existing.cause.kind == BY_HAND and existing.inputs != inputs:
         differing = sorted(
-            name for name in {*existing.inputs, *wanted.inputs} if existing.inputs.get(name) != wanted.inputs.get(name)
+            name for name in {*existing.inputs, *inputs} if existing.inputs.get(name) != inputs.get(name)
         )
         raise RefusedError(
             "run.key_reused",
-            f"The key '{wanted.key}' already names a run of '{wanted.runbook}' with other inputs "
+            f"The key '{existing.key}' already names a run of '{existing.runbook}' with other inputs "
             f"({', '.join(differing)}). Use another key for another run.",
             run_id=existing.run_id,
         )

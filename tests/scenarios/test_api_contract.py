@@ -20,6 +20,7 @@ from schemathesis import checks
 from schemathesis.specs.openapi import checks as conformance
 
 from chalicelib.api.openapi import document
+from chalicelib.api.paging import token
 from chalicelib.cli.options import Place
 from chalicelib.cli.serve import served
 
@@ -96,6 +97,20 @@ def test_the_same_request_from_eight_threads_at_once_makes_one_run(url: str) -> 
         ("GET", "/runs?next=nonsense", None, 400, "request.bad_next"),
         ("GET", "/runs?limit=0", None, 400, "request.invalid"),
         ("GET", "/recovery-points?region=eu-west-9", None, 400, "request.region"),
+        ("GET", "/runs?until=9999-12-31T23:59:59-12:00", None, 400, "request.invalid"),
+        ("GET", "/runs?until=0001-01-01T00:00:00%2B14:00", None, 400, "request.invalid"),
+        ("GET", "/runs?since=9999-12-31T23:59:59-12:00", None, 400, "request.invalid"),
+        ("GET", f"/runs?next={token([chr(0xD800)])}", None, 400, "request.bad_next"),
+        ("POST", "/runbooks/nightly-backup/plan", {"inputs": {"recovery_region": "\ud800"}}, 400, "request.not_json"),
+        ("POST", "/runbooks/nightly-backup/plan", {"inputs": {"recovery_region": float("nan")}}, 400, None),
+        ("POST", "/pause", {"reason": "\udfff", "all": True}, 400, "request.not_json"),
+        ("GET", f"/recovery-points?next={token([0, 'forged', 0])}", None, 400, "request.bad_next"),
+        ("GET", f"/recovery-points?next={token([0, '', 10**9])}", None, 400, "request.bad_next"),
+        ("GET", f"/recovery-points?next={token([0, '', -1])}", None, 400, "request.bad_next"),
+        ("GET", "/recovery-points?resource=*", None, 400, "request.invalid"),
+        ("GET", "/recovery-points?resource=vol-*", None, 400, "request.invalid"),
+        ("GET", "/recovery-points?policy=night*", None, 400, "request.invalid"),
+        ("GET", "/recovery-points?policy=nightl?", None, 400, "request.invalid"),
     ],
 )
 def test_what_does_not_fit_is_a_problem_document_that_says_why(
@@ -108,6 +123,35 @@ def test_what_does_not_fit_is_a_problem_document_that_says_why(
     assert problem["detail"]
 
 
+def test_a_key_may_be_sent_with_what_is_no_text_and_that_is_no_fault_of_ours(url: str) -> None:
+    body = {"inputs": {"recovery_region": "\ud800"}}
+    status, problem = ask(url, "POST", "/runbooks/nightly-backup/runs", body, **{"Idempotency-Key": "odd"})
+    assert (status, problem["code"]) == (400, "request.not_json")
+
+
+@pytest.mark.parametrize("limit", [3, 7])
+def test_recovery_points_come_in_pages_no_longer_than_asked_each_once(url: str, limit: int) -> None:
+    start = ask(url, "POST", "/runbooks/nightly-backup/runs", {}, **{"Idempotency-Key": "points"})
+    run_until_ended(url, start[1]["run_id"])
+    found, following = [], ""
+    while following is not None:
+        page = ask(url, "GET", f"/recovery-points?limit={limit}{following and f'&next={following}'}")[1]
+        assert len(page["points"]) <= limit
+        found += [point["snapshot"] for point in page["points"]]
+        following = page["next"]
+    every = ask(url, "GET", "/recovery-points?limit=200")[1]["points"]
+    assert sorted(found) == sorted(point["snapshot"] for point in every if point["snapshot"].startswith("snap-"))
+    assert len(found) > 2 * limit
+
+
+def run_until_ended(url: str, run_id: str) -> None:
+    for _ in range(200):
+        if ask(url, "GET", f"/runs/{run_id}")[1]["state"] != "running":
+            return
+        time.sleep(0.1)
+    raise AssertionError(run_id)
+
+
 def test_only_json_is_taken_and_a_plan_is_what_the_command_prints(url: str) -> None:
     status, problem = ask(url, "POST", "/pause", {"reason": "x"}, **{"Content-Type": "text/plain"})
     assert (status, problem["code"]) == (415, "request.media_type")
@@ -118,10 +162,7 @@ def test_only_json_is_taken_and_a_plan_is_what_the_command_prints(url: str) -> N
 def test_the_changes_of_a_run_come_in_pages_each_once(url: str) -> None:
     key = {"Idempotency-Key": "paged"}
     run_id = ask(url, "POST", "/runbooks/nightly-backup/runs", {}, **key)[1]["run_id"]
-    for _ in range(200):
-        if ask(url, "GET", f"/runs/{run_id}")[1]["state"] != "running":
-            break
-        time.sleep(0.1)
+    run_until_ended(url, run_id)
     found, following = [], ""
     while following is not None:
         page = ask(url, "GET", f"/runs/{run_id}/changes?limit=7{following and f'&next={following}'}")[1]

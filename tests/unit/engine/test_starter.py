@@ -92,6 +92,19 @@ def test_a_key_with_other_inputs_is_refused(bench: Bench) -> None:
     assert caught.value.code == "run.key_reused"
 
 
+def test_the_same_key_and_inputs_are_the_same_run_whatever_was_deployed_in_between(bench: Bench) -> None:
+    starter = bench.services.starter
+    runbook = Runbook.model_validate(toy_runbook(inputs={"zone": {"type": "string", "default": "a"}}))
+    cause = RunCause(kind="manual", key="k1", occurred_at=bench.clock.now(), summary="by hand")
+    run = starter.start(runbook, cause, {"zone": "a"}).run
+    assert [starter.known("toy", "k1", given) for given in ({}, {"zone": "a"})] == [run, run]
+    assert starter.known("toy", "k2", {}) is None
+    for other in ({"zone": "b"}, {"colour": "red"}):
+        with pytest.raises(RefusedError) as caught:
+            starter.known("toy", "k1", other)
+        assert caught.value.code == "run.key_reused"
+
+
 def test_a_claim_whose_run_was_never_written_gives_way_after_a_while(bench: Bench) -> None:
     """A starter that died between its claim and its run must not block the runbook for ever."""
     lost = fire(bench, "e0")
