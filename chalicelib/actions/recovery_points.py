@@ -79,7 +79,7 @@ class RecoveryPoints(Check[RecoveryPointsInput]):
             points |= {(volume, region): [] for volume in volumes}
             for point in _points(volumes, region, ctx, home=region == home):
                 points[point.volume_id, region].append(point)
-        stands = _judged(points, ctx)
+        stands = judged(points, ctx)
         findings = [finding_of(place, stand, demand) for place, stand in sorted(stands.items())]
         return verdict_of([*findings, *missing_findings(selection.failures, home)])
 
@@ -115,7 +115,7 @@ def _read(listed: Iterable[SnapshotTypeDef], region: str) -> list[Point]:
     return [point_of(snapshot, region) for snapshot in listed]
 
 
-def _judged(points: Mapping[Place, Sequence[Point]], ctx: StepContext) -> dict[Place, Standing]:
+def judged(points: Mapping[Place, Sequence[Point]], ctx: StepContext) -> dict[Place, Standing]:
     """Judge all places; what a judgement still needs (a set's other members, a key) is read for all at once."""
     known = Known()
     for some in points.values():

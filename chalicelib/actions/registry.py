@@ -12,9 +12,14 @@ from chalicelib.actions.base import Action, Check
 from chalicelib.actions.coverage import Coverage
 from chalicelib.actions.database_health import DatabaseHealth
 from chalicelib.actions.database_points import DatabasePoints
+from chalicelib.actions.ebs_attaching import AttachVolumes
 from chalicelib.actions.ebs_copies import CopySnapshots
 from chalicelib.actions.ebs_expiry import ExpireSnapshots
+from chalicelib.actions.ebs_restoring import RestoreVolumes
 from chalicelib.actions.ebs_snapshots import CreateSnapshots
+from chalicelib.actions.ec2_old import FenceOld
+from chalicelib.actions.ec2_removal import RemoveRestored
+from chalicelib.actions.ec2_replacements import LaunchReplacements
 from chalicelib.actions.notify import Send
 from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
 from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
@@ -24,6 +29,7 @@ from chalicelib.actions.rds_restore_to_time import RestoreToTime
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
 from chalicelib.actions.rds_undo import DeleteRestored, NameBack
 from chalicelib.actions.recovery_points import RecoveryPoints
+from chalicelib.actions.volumes_check import Volumes
 from chalicelib.actions.zones import Assess
 from chalicelib.domain.signature import Signature
 from chalicelib.errors import InputError
@@ -33,6 +39,9 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     CreateSnapshots(),
     CopySnapshots(),
     ExpireSnapshots(),
+    RestoreVolumes(),
+    AttachVolumes(),
+    LaunchReplacements(),
     CreateDatabaseSnapshots(),
     CopyDatabaseSnapshots(),
     ExpireDatabaseSnapshots(),
@@ -42,6 +51,7 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     RecoveryPoints(),
     DatabasePoints(),
     DatabaseHealth(),
+    Volumes(),
     Coverage(),
     Send(),
     Approval(),
@@ -51,6 +61,8 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
 _INTERNAL: tuple[Action[Any], ...] = (
     DeleteRestored(),
     NameBack(),
+    RemoveRestored(),
+    FenceOld(),
 )
 
 ACTIONS: Mapping[str, Action[Any] | Check[Any]] = MappingProxyType({each.name: each for each in _ALL})

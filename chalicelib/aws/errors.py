@@ -104,7 +104,7 @@ TABLE: dict[str, Meaning] = {
     **_each(IN_USE, "InvalidSnapshot.InUse"),
     **_each(
         NAMED,
-        "DBSnapshotAlreadyExists DBClusterSnapshotAlreadyExistsFault DBInstanceAlreadyExists"
+        "InvalidAMIName.Duplicate DBSnapshotAlreadyExists DBClusterSnapshotAlreadyExistsFault DBInstanceAlreadyExists"
         " DBClusterAlreadyExistsFault",
     ),
     **_each(

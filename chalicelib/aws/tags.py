@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef, TagTypeDef
 
 TAGS_PER_RESOURCE = 50
+VALUE_LENGTH = 256
 PREFIX = "lifeboat:"
 EFFECT = "lifeboat:effect"  # names one attempt at one change: how an effect is found again
 RUN = "lifeboat:run"
@@ -32,6 +33,8 @@ SOURCE_REGION = "lifeboat:source-region"  # on copies
 MANIFEST = "lifeboat:manifest."  # followed by 0, 1, ...
 RESTORED = "lifeboat:restored"  # on what a recovery makes: the id of the resource that it stands in for
 DRILL = "lifeboat:drill"  # on what a drill makes: its run
+KEPT = "lifeboat:kept"  # on snapshots of the volumes of an instance that was replaced: that instance
+FENCED = "lifeboat:fenced"  # on an instance that was replaced: what it was before, to give it back
 HANDS_OFF = "lifeboat:hands-off"
 EXPIRES = "lifeboat:expires"  # set by people: until when a point is kept (as `iso` writes it); it is no generation
 
@@ -94,6 +97,11 @@ def _is_chunk(key: str) -> bool:
 def listed(tags: Mapping[str, str]) -> list[TagTypeDef]:
     """Return tags as AWS takes them, sorted by key."""
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+def for_kinds(tags: Mapping[str, str], *kinds: str) -> list[dict[str, Any]]:
+    """Return the `TagSpecifications` of a call that makes these kinds of resources."""
+    return [{"ResourceType": kind, "Tags": listed(tags)} for kind in kinds]
 
 
 def for_snapshot(tags: Mapping[str, str]) -> Sequence[TagSpecificationTypeDef]:

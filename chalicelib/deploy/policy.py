@@ -25,8 +25,17 @@ GRANT = "kms:CreateGrant"  # only to AWS's own services, which copy and attach w
 DELETES = frozenset({"ec2:DeleteSnapshot", "rds:DeleteDBSnapshot", "rds:DeleteDBClusterSnapshot"})
 OWNED = {"Null": {"aws:ResourceTag/lifeboat:policy": "false"}}  # the tag is there
 # What a recovery made carries its run; nothing else is terminated or deleted.
-REMOVES = frozenset({"rds:DeleteDBInstance", "rds:DeleteDBCluster"})
+REMOVES = frozenset(
+    {
+        "ec2:TerminateInstances",
+        "ec2:DeleteVolume",
+        "ec2:DeregisterImage",
+        "rds:DeleteDBInstance",
+        "rds:DeleteDBCluster",
+    }
+)
 MADE = {"Null": {"aws:ResourceTag/lifeboat:run": "false"}}
+PASS = "iam:PassRole"  # noqa: S105 - an instance profile's role to what is launched, and to nothing else
 HAS_NOTICES, DEFAULT_BUS = "HasNoticeTopic", "default"
 POINTS = frozenset({"ec2:DescribeSnapshots", "rds:DescribeDBSnapshots", "rds:DescribeDBClusterSnapshots"})
 LEDGER_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
@@ -78,9 +87,14 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
     for_aws = {**where, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     made = [
         ("ReadAndTell", others, None),
-        ("ChangeWhereGuarded", [each for each in changes if each not in {GRANT, *DELETES, *REMOVES}], where),
+        ("ChangeWhereGuarded", [each for each in changes if each not in {GRANT, PASS, *DELETES, *REMOVES}], where),
         ("DeleteOwnOnly", [each for each in changes if each in DELETES], {**where, **OWNED}),
         ("RemoveOwnOnly", [each for each in changes if each in REMOVES], {**where, **MADE}),
+        (
+            "PassToInstances",
+            [each for each in changes if each == PASS],
+            {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
         ("GrantToAws", [each for each in changes if each == GRANT], for_aws),
         (
             "EncloseNotices",

@@ -9,7 +9,7 @@ import ast
 import re
 from pathlib import Path
 
-from chalicelib.actions.registry import ACTIONS
+from chalicelib.actions.registry import ACTIONS, INTERNAL
 from chalicelib.errors import LifeboatError
 from tests.architecture.house import sources, text_of, tree_of
 
@@ -17,7 +17,7 @@ LIST = Path(__file__).with_name("codes.txt")
 CODE = re.compile(r"^[a-z]+\.[a-z_]+$")
 # Texts that look like codes and are none: names of actions, a value of `since:`, EventBridge's name of a service, a
 # beginning of codes.
-NOT_CODES = {*ACTIONS, "run.start", "aws.autoscaling", "aws.cloudwatch", "aws.health", "aws.rds", "run.key"}
+NOT_CODES = {*ACTIONS, *INTERNAL, "run.start", "aws.autoscaling", "aws.cloudwatch", "aws.health", "aws.rds", "run.key"}
 # Made of a word and a state, in chalicelib/engine/steps.py.
 COMPOSED = {"action.conflict", "action.failed"}
 

@@ -80,7 +80,11 @@ def _summary(status: str) -> Tree:
 
 VOLUME_STATUSES = replace(
     VOLUMES,
-    getters={**VOLUMES.getters, "volume-status.status": lambda v: [volume_health(v)]},
+    getters={
+        **{name: VOLUMES.getters[name] for name in ("availability-zone", "availability-zone-id")},
+        "volume-status.status": lambda v: [volume_health(v)],
+    },
+    shortcuts={},
 )
 
 

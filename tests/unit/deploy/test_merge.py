@@ -148,6 +148,18 @@ def test_the_run_may_do_what_its_runbooks_actions_need_and_no_other_action() -> 
     assert allowed == set(ACTIONS["ebs.create_snapshots"].permissions)
 
 
+def test_whoever_may_recover_may_take_it_back_but_removes_only_what_carries_a_run() -> None:
+    lost = {"tags": {"app": "shop"}}
+    asked = {"select": lost, "policy": "nightly", "away_from": "use1-az1", "to_zones": ["use1-az2"]}
+    said = statements("RunRole", book(steps=[{"id": "a", "uses": "ec2.launch_replacements", "with": asked}]))
+    assert {"ec2:TerminateInstances", "ec2:DeleteVolume"} <= set(said["RemoveOwnOnly"]["Action"])
+    assert said["RemoveOwnOnly"]["Condition"]["Null"] == {"aws:ResourceTag/lifeboat:run": "false"}
+    assert said["PassToInstances"]["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    assert "ec2:StartInstances" in said["ChangeWhereGuarded"]["Action"]
+    for sid in ("ChangeWhereGuarded", "ReadAndTell"):
+        assert not {"iam:PassRole", "ec2:TerminateInstances", "ec2:DeleteVolume"} & set(said[sid]["Action"])
+
+
 def test_changes_are_allowed_only_at_home_and_where_guards_say() -> None:
     guarded = book(guard={"regions": ["eu-west-3", "eu-central-1"]})
     condition = statements("RunRole", guarded)["ChangeWhereGuarded"]["Condition"]
