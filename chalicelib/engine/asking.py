@@ -21,6 +21,7 @@ from chalicelib.domain.runbook import Step
 from chalicelib.engine.memory import RunMemory
 from chalicelib.engine.pausing import LOOK_S
 from chalicelib.engine.ports import Clock, Journal, Ledger
+from chalicelib.engine.recording import ensure_held
 from chalicelib.engine.telling import Teller
 
 NAMED = 12  # resources of a plan that a question names
@@ -59,6 +60,7 @@ class Asking:
             until = asked.until(memory.run, self.clock.now())
             if self.clock.now() < until:
                 return self._waiting(row, asked, memory)
+            ensure_held(self.ledger, memory)  # who slept until now may not know that the run is paused, or goes on
             asked = self.ledger.close(asked, "expired")  # unless somebody has answered just now
         if asked.answer and asked.answer.yes:
             deadline = max(row.deadline or asked.answer.at, asked.answer.at + within)

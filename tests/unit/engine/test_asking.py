@@ -17,7 +17,7 @@ from chalicelib.engine.answering import newest, take
 from chalicelib.engine.history import changes, record
 from chalicelib.engine.local import drive, hold
 from chalicelib.engine.pausing import LOOK_S
-from chalicelib.errors import LifeboatError
+from chalicelib.errors import LifeboatError, SupersededError
 from tests.fakes import toy_runbook
 from tests.unit.engine.conftest import Bench, make_bench
 
@@ -324,6 +324,19 @@ def test_a_question_survives_its_process_and_is_not_asked_twice(asks: Bench) -> 
     answer(other, run)
     assert ended(other, run)[0].state is RunState.SUCCEEDED
     assert len(asks.world.answers) == 2
+
+
+def test_a_driver_that_was_replaced_while_it_slept_lets_no_question_expire(asks: Bench) -> None:
+    run = begun(asks)
+    engine: Any = asks.services.engine
+    memory = engine._memory[run.run_id]
+    other = asks.again()
+    taken = hold(now(asks, run).model_copy(update={"beat_until": None}), other.services.starter, new=False)
+    asks.clock.sleep(9000)
+    row = memory.rows["things"]
+    with pytest.raises(SupersededError):
+        engine._asking.heard(memory, row, timedelta(hours=2))
+    assert (taken.generation, question(asks, run).closed) == (2, "")
 
 
 def test_what_waits_is_shown_with_the_plan_that_an_answer_covers(asks: Bench) -> None:
