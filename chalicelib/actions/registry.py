@@ -24,6 +24,7 @@ from chalicelib.actions.notify import Send
 from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
 from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
 from chalicelib.actions.rds_failover import Failover
+from chalicelib.actions.rds_promote import PromoteReplica
 from chalicelib.actions.rds_restore import Restore
 from chalicelib.actions.rds_restore_to_time import RestoreToTime
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
@@ -48,6 +49,7 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     Failover(),
     Restore(),
     RestoreToTime(),
+    PromoteReplica(),
     RecoveryPoints(),
     DatabasePoints(),
     DatabaseHealth(),

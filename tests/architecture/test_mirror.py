@@ -48,6 +48,8 @@ ELSEWHERE = {
     "aws/sending.py": ("scenarios/test_database_failover.py", "calls as data, sent"),
     "actions/rds_holds.py": ("scenarios/test_database_holds.py", "what stands on snapshots of databases"),
     "actions/rds_blueprint.py": ("scenarios/test_database_restore.py", "what a restored database is like"),
+    "actions/rds_promote.py": ("scenarios/test_database_promotion.py", "what is promoted, and what is asked first"),
+    "aws/replica_lag.py": ("scenarios/test_database_promotion.py", "how far replicas are behind"),
     "actions/rds_preflight.py": ("scenarios/test_database_restore.py", "what is looked up before a restore"),
     "actions/rds_restore.py": ("scenarios/test_database_restore.py", "restores show in whole runs"),
     "actions/rds_restore_given.py": ("scenarios/test_database_restore.py", "what restores are given"),
