@@ -43,6 +43,7 @@ def fitness(aws: Aws, region: str, found: Seen, moving: Iterable[InstanceTypeDef
     reserved = _best_effort(notes, "capacity reservations", lambda: _reserved(aws, region, types)) or Counter()
     if leaving:
         notes += [_best_effort(notes, "the quota of vCPUs", lambda: _quota(aws, region)) or ""]
+    inhabited = {found.zone_of(each) for each in found.instances}
     zones = [
         Fitness(
             zone=zone,
@@ -51,6 +52,7 @@ def fitness(aws: Aws, region: str, found: Seen, moving: Iterable[InstanceTypeDef
             subnets=len(rooms.get(zone, ())) if vpcs else None,
             free_addresses=max(rooms.get(zone, [0])) if vpcs else None,
             reserved=reserved[zone],
+            inhabited=zone in inhabited,
         )
         for zone, state in sorted(found.zones.items())
     ]

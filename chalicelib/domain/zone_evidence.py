@@ -126,6 +126,7 @@ class Fitness:
         subnets: How many subnets of the needed VPCs it has; None = not needed.
         free_addresses: Free private addresses in the roomiest of these; None = not needed.
         reserved: Instances of open capacity reservations there, of the types needed.
+        inhabited: Whether the application already runs there: its load balancers and subnets are set up for it.
     """
 
     zone: str
@@ -134,6 +135,7 @@ class Fitness:
     subnets: int | None = None
     free_addresses: int | None = None
     reserved: int = 0
+    inhabited: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Ranking:
 
 
 def ranked(zones: Sequence[Fitness], impaired: str, suspected: Mapping[str, str], addresses: int) -> Ranking:
-    """Return the zones that are fit, best first: those with reserved capacity, then the roomiest, then by ID.
+    """Return the zones that are fit, best first: with reserved capacity, inhabited, then the roomiest, then by ID.
 
     Args:
         zones: All zones of the Region.
@@ -163,7 +165,7 @@ def ranked(zones: Sequence[Fitness], impaired: str, suspected: Mapping[str, str]
             unfit[each.zone] = why
         else:
             fit.append(each)
-    best = sorted(fit, key=lambda z: (-min(z.reserved, addresses), -(z.free_addresses or 0), z.zone))
+    best = sorted(fit, key=lambda z: (-min(z.reserved, addresses), not z.inhabited, -(z.free_addresses or 0), z.zone))
     return Ranking(tuple(each.zone for each in best), unfit)
 
 

@@ -94,6 +94,8 @@ def test_the_fit_zones_are_ranked_by_reserved_capacity_room_and_id() -> None:
     reserved = [Fitness(B, free_addresses=50, reserved=2), Fitness(C, free_addresses=90)]
     assert ranked(reserved, A, {}, 3).healthy == (B, C)
     assert ranked([Fitness(C), Fitness(B)], A, {}, 0).healthy == (B, C)
+    inhabited = [Fitness(B, free_addresses=90), Fitness(C, free_addresses=50, inhabited=True)]
+    assert ranked(inhabited, A, {}, 2).healthy == (C, B)
 
 
 @pytest.mark.parametrize(
