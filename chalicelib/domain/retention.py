@@ -50,8 +50,12 @@ class Estate:
     def of(cls, stored: Iterable[Stored]) -> Estate:
         """Group snapshots, and find each volume's newest good point in each Region."""
         sets = grouped(stored)
-        newest = {member.place: one for one in sets if one.good for member in one.members}
-        return cls(sets, newest)
+        newest: dict[Place, tuple[datetime, PointSet]] = {}
+        for one in (one for one in sets if one.good):
+            for member in one.members:  # whose own time counts: tags that were changed can set it apart from its set's
+                if member.point.at >= newest.get(member.place, (member.point.at, one))[0]:
+                    newest[member.place] = (member.point.at, one)
+        return cls(sets, {place: one for place, (_, one) in newest.items()})
 
     def snapshots(self) -> Iterator[Stored]:
         """Yield every snapshot, surplus ones too."""

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from chalicelib.sandbox.client import Control
 from chalicelib.sandbox.process import Sandbox
 from chalicelib.stores.creation import create_table
-from tests.histories import History, broken, histories
+from tests.histories import History, histories
+from tests.invariants import broken
 from tests.pasts import AWAY, HOME, Past
 from tests.sweep.engines import Cause, Engines, Outcome
 from tests.sweep.plan import FAR, PERCENT, SEED, WHENS, sampled, storm

@@ -1,103 +1,16 @@
-"""Nothing that is needed is ever deleted, whatever happened on whichever nights."""
+"""What the rule of retention says of single cases, and the reasons that it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
-import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
-from hypothesis.errors import NoSuchExample
-
 from chalicelib.domain.generations import Keep
-from chalicelib.domain.point_sets import PointSet, Stored
-from chalicelib.domain.retention import Decision, Estate, Kept, Retention
-from tests.histories import AWAY, NOW, History, broken, histories, stored
+from chalicelib.domain.point_sets import Stored
+from chalicelib.domain.retention import Retention
+from tests.histories import AWAY, NOW, History, stored
 
 DAY = timedelta(days=1)
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-
-
-@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
-@given(histories())
-def test_no_history_makes_the_rule_delete_what_is_needed(history: History) -> None:
-    assert broken(history) == []
-
-
-class ForgetsTheLastGood(Retention):
-    def last_good(self, estate: Estate) -> Iterator[Kept]:
-        return iter(())
-
-
-class ForgetsIncrementalBases(Retention):
-    def newest_copies(self, estate: Estate) -> set[str]:
-        return set()
-
-
-class TearsSetsApart(Retention):
-    def of_set(self, one: PointSet, reasons: Sequence[str], estate: Estate) -> list[Decision]:
-        made = super().of_set(one, reasons, estate)
-        return [Decision(d.stored, bool(n) and d.delete, d.reason, d.group, d.keeper) for n, d in enumerate(made)]
-
-
-class DeletesWhatIsBeingCopied(Retention):
-    def copied_from(self, estate: Estate) -> set[str]:
-        return set()
-
-
-class DeletesWhatIsUnfinished(Retention):
-    def unfinished(self, estate: Estate) -> Iterator[Kept]:
-        return iter(())
-
-
-class OverridesHolds(Retention):
-    def held(self, estate: Estate) -> Iterator[Kept]:
-        return iter(())
-
-
-class IgnoresExpiry(Retention):
-    def kept_by_hand(self, estate: Estate) -> Iterator[Kept]:
-        return iter(())
-
-
-class ForgetsGenerations(Retention):
-    def kept_generations(self, estate: Estate) -> Iterator[Kept]:
-        return iter(())
-
-
-class LosesSurplus(Retention):
-    def of_surplus(self, one: PointSet, extra: Stored, protected: set[str], estate: Estate) -> Decision:
-        return Decision(one.members[0], delete=False, reason="", group="")
-
-
-class DeletesWhatHasNothingBetter(Retention):
-    def nothing_better(self, estate: Estate) -> Iterator[Kept]:
-        return iter(())
-
-
-@pytest.mark.parametrize(
-    ("variant", "invariant"),
-    [
-        (ForgetsTheLastGood, "last_good_stays"),
-        (ForgetsIncrementalBases, "newest_copy_stays"),
-        (TearsSetsApart, "sets_go_whole"),
-        (DeletesWhatIsBeingCopied, "sources_of_unfinished_copies_stay"),
-        (DeletesWhatIsUnfinished, "what_is_unfinished_stays"),
-        (OverridesHolds, "what_is_held_stays"),
-        (IgnoresExpiry, "what_was_made_by_hand_stays_until_it_expires"),
-        (ForgetsGenerations, "first_of_each_kept_month_stays"),
-        (LosesSurplus, "everything_is_decided_once"),
-        (DeletesWhatHasNothingBetter, "every_deletion_has_a_better_point"),
-    ],
-)
-def test_each_broken_rule_is_caught_by_its_invariant(variant: type[Retention], invariant: str) -> None:
-    quick = settings(
-        max_examples=2_000, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=SLOW
-    )
-    try:
-        find(histories(), lambda history: invariant in broken(history, variant), settings=quick)
-    except NoSuchExample:
-        pytest.fail(f"{variant.__name__} was not caught")
 
 
 def fates(some: Sequence[Stored], keep: Keep, **more: object) -> dict[str, bool]:
@@ -180,6 +93,18 @@ def test_points_under_a_key_that_cannot_be_used_count_for_nothing_and_stay() -> 
     dead = nights(2, 1, key_problem="is PendingDeletion")
     found = fates([*nights(30, 20), *dead], Keep(last=1))
     assert found == {"snap-30-vol-a": True, "snap-20-vol-a": False, "snap-2-vol-a": False, "snap-1-vol-a": False}
+
+
+def test_the_newest_point_of_a_volume_is_by_its_own_time_also_when_its_sets_was_changed() -> None:
+    """Somebody set `vol-b` of the newest set back: for `vol-a` it is the newest all the same."""
+    newest = [
+        stored("snap-a", "vol-a", NOW - 10 * DAY, "new", set_size=2),
+        stored("snap-b", "vol-b", NOW - 90 * DAY, "new", set_size=2),
+    ]
+    older = [stored(f"old-{one}", f"vol-{one}", NOW - 20 * DAY, "old", set_size=2) for one in ("a", "b")]
+    assert not any(fates([*newest, *older], Keep(last=1)).values())
+    assert "the newest good point of vol-a" in reason([*newest, *older], "snap-a", Keep(last=1))
+    assert "the newest good point of vol-b" in reason([*newest, *older], "old-b", Keep(last=1))
 
 
 def test_what_is_not_ours_counts_for_nothing() -> None:
