@@ -19,6 +19,7 @@ from chalicelib.domain.types import Strict, format_duration
 from chalicelib.errors import InputError, RefusedError
 
 BESIDE = {"reason", "order", "size_gib", "weight", "yields"}  # of a change: told or reckoned, not done
+EXPIRED, PASSED = "expired", "passed over"  # why a question is closed
 NAMED = 5  # changes that are named where a plan grew; the rest is counted
 
 
@@ -124,6 +125,9 @@ def standing(asked: Asked, run: Run) -> StepRow | None:
         return asked.row().model_copy(update={**ended, "message": "" if asked.answer else message, "pages": 0})
     if asked.waits(run):
         return asked.row()
+    if asked.closed == PASSED and asked.round == run.round:
+        message = "the run went on without it: nothing more is begun after what has failed"
+        return asked.row().model_copy(update={"state": StepState.STOPPED, "message": message, "pages": 0})
     if asked.answer or asked.round == run.round:
         return asked.row().model_copy(update={"state": StepState.RUNNING, "answer": asked.answer})
     return None
@@ -237,6 +241,8 @@ def _why_not(asked: Asked | None, run: Run) -> str:
         return f"waits for nobody: the run was asked to stop by {run.stop.by}"
     if asked is None or run.round != asked.round:
         return "waits for nobody now; `lifeboat runs show` tells where the run is"
+    if asked.closed == PASSED:
+        return "waits no longer: the run went on without it"
     return "waits no longer: it was not answered in time"
 
 

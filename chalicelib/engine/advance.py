@@ -152,6 +152,7 @@ class Engine:
                 return True
             if steps[0][0] == UNDO and memory.run.undo is None:
                 self._begin_undo(memory, flow)
+            self._asking.withdraw(memory, {step.id for _, step in steps})
             moved = [self._moved(memory, phase, step, until) for phase, step in steps]
             if not any(moved) or self.clock.now() >= until:
                 return False

@@ -8,14 +8,14 @@ approved is asked again under the next number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.domain.answer import IN_ADVANCE, Answer
 from chalicelib.domain.change import Change, Plan, Question
 from chalicelib.domain.notice import NoticeKind
-from chalicelib.domain.question import Asked, declined, digest_of, exceeded, expired, grown, lines
+from chalicelib.domain.question import EXPIRED, PASSED, Asked, declined, digest_of, exceeded, expired, grown, lines
 from chalicelib.domain.run import StepRow, StepState, plan_digest
 from chalicelib.domain.runbook import Step
 from chalicelib.engine.memory import RunMemory
@@ -61,7 +61,7 @@ class Asking:
             if self.clock.now() < until:
                 return self._waiting(row, asked, memory)
             ensure_held(self.ledger, memory)  # who slept until now may not know that the run is paused, or goes on
-            asked = self.ledger.close(asked, "expired")  # unless somebody has answered just now
+            asked = self.ledger.close(asked, EXPIRED)  # unless somebody has answered just now
         if asked.answer and asked.answer.yes:
             deadline = max(row.deadline or asked.answer.at, asked.answer.at + within)
             heard = {"state": StepState.RUNNING, "answer": asked.answer, "deadline": deadline, "next_at": None}
@@ -177,6 +177,17 @@ class Asking:
                 now = self.clock.now()
                 why = "\n".join(lines(asked, memory.run, now, self.link))
                 memory.run = teller.told(memory.run, NoticeKind.WAITING, name, now, why)
+
+    def withdraw(self, memory: RunMemory, going_on: Container[str]) -> None:
+        """Close what steps ask that will not be worked on any more: another one failed, or the run is to stop."""
+        for step_id in memory.run.asked:
+            row = memory.rows.get(step_id)
+            if step_id in going_on or (row and row.state is not StepState.WAITING):
+                continue
+            asked = self._newest(memory, step_id)
+            if asked and asked.waits(memory.run):
+                self.ledger.close(asked, PASSED)
+            memory.rows.pop(step_id, None)
 
     def end(self, memory: RunMemory) -> None:
         """Take what the run asked off the list of open questions, also what was answered by halves: it ends."""

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Change, ChangeKind, Question
 from chalicelib.domain.question import (
+    PASSED,
     Asked,
     checked,
     declined,
@@ -153,6 +154,7 @@ def test_a_choice_has_to_be_possible_still() -> None:
         (ASKED, run(stop=STOP), YES, "ask.not_waiting", "asked to stop by bo"),
         (ASKED, run(round=2), YES, "ask.not_waiting", "waits for nobody now"),
         (asked(closed="expired"), RUN, YES, "ask.not_waiting", "not answered in time"),
+        (asked(closed=PASSED), RUN, YES, "ask.not_waiting", "went on without it"),
         (ASKED, RUN, YES.model_copy(update={"at": AT + timedelta(hours=1)}), "ask.not_waiting", "not answered in time"),
         (asked(answer=YES), RUN, YES, "ask.answered", "approved by ana"),
         (ASKED, RUN, YES.model_copy(update={"digest": "d0"}), "ask.stale", "its question is d1"),
@@ -202,6 +204,7 @@ def test_a_step_says_why_it_ended_undone() -> None:
         (asked(answer=YES), RUN, StepState.RUNNING),
         (asked(answer=YES), run(round=2), StepState.RUNNING),
         (ASKED, run(stop=STOP), StepState.RUNNING),
+        (asked(closed=PASSED), RUN, StepState.STOPPED),
         (ASKED, run(state=RunState.FAILED, ended_at=LATER), StepState.STOPPED),
         (asked(answer=YES), run(state=RunState.STOPPED, ended_at=LATER), StepState.STOPPED),
     ],
@@ -210,7 +213,7 @@ def test_a_step_that_asked_is_shown_as_it_stands(question: Asked, of: Run, state
     row = standing(question, of)
     assert row is not None
     assert (row.state, row.step_id) == (state, "things")
-    assert bool(row.message) is (of.state is RunState.FAILED)
+    assert bool(row.message) is (of.state is RunState.FAILED or question.closed == PASSED)
 
 
 def test_what_an_earlier_round_asked_in_vain_is_not_shown() -> None:

@@ -326,6 +326,25 @@ def test_a_question_survives_its_process_and_is_not_asked_twice(asks: Bench) -> 
     assert len(asks.world.answers) == 2
 
 
+def test_after_a_failed_neighbour_nobody_is_asked_while_the_run_tidies_up(asks: Bench) -> None:
+    broken = {"id": "broken", "uses": "check.things", "with": {"names": ["never"]}}
+    last = {"id": "last", "uses": "toy.silent", "with": {"names": ["x"]}}
+    engine: Any = asks.services.engine
+    engine.actions["toy.silent"] = _silent(asks)
+    engine.signatures["toy.silent"] = engine.actions["toy.silent"].signature()
+    run = begun(asks, steps=[{"parallel": [THINGS, broken]}], verify=[], always=[last])
+    assert (run.state, asks.world.applied) == (RunState.RUNNING, ["x"])
+    step = record(asks.services.ledger, run, asks.clock.now()).steps[0]
+    assert (step.state, step.question) == (StepState.STOPPED, None)
+    with pytest.raises(LifeboatError, match="went on without it") as late:
+        answer(asks, run)
+    assert late.value.code == "ask.not_waiting"
+    assert list(asks.services.ledger.asked_before(None)) == []
+    before = asks.clock.now()
+    run = drive(asks.services.engine, run)
+    assert (run.state, asks.clock.now() - before < timedelta(minutes=3)) == (RunState.FAILED, True)
+
+
 def test_a_driver_that_was_replaced_while_it_slept_lets_no_question_expire(asks: Bench) -> None:
     run = begun(asks)
     engine: Any = asks.services.engine
