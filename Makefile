@@ -39,6 +39,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/lifeboat validate
 	$(BIN)/lifeboat docs --check
+	$(BIN)/python -m pytest -q --no-cov tests/unit/api/test_openapi.py tests/unit/api/test_openapi_rules.py
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +18,18 @@ from chalicelib.domain.runbook_values import ID_PATTERN
 REF = "#/components/schemas/{model}"
 PATH_PATTERNS = {"name": NAME_PATTERN, "run_id": r"^[a-z0-9_-]{1,100}$", "step": ID_PATTERN}
 GATEWAYS = frozenset({403, 429, 504})  # their bodies are {"message": ...}
+FOLLOWING = {"run_id": "$response.body#/run_id"}
+OF_A_RUN = tuple(one.name for one in OPERATIONS if one.path.startswith("/runs/{run_id}") and "{step}" not in one.path)
+PATH_WORDS = {"name": "A runbook's name.", "run_id": "A run's id.", "step": "A step's id."}
+TAGS = {
+    "runbooks": "What there is to be carried out.",
+    "runs": "What was and is carried out.",
+    "pause": "Holding runs back.",
+    "resume": "Letting them go on.",
+    "recovery-points": "What there is to restore from.",
+    "approvals": "What waits for a person's answer.",
+    "health": "Whether Lifeboat does its work.",
+}
 PHRASES = {
     400: "The request does not fit.",
     403: "Not authorized; answered by API Gateway.",
@@ -44,6 +57,8 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, keys, schemas["$defs"])
+    used = json.dumps([paths, schemas["$defs"]])  # a query's model stands in its parameters, and nowhere else
+    kept = {name: made for name, made in schemas["$defs"].items() if f'"{REF.format(model=name)}"' in used}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,9 +71,10 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/", "description": "The stage's own URL, or `lifeboat serve`."}],
         "security": [{"sigv4": []}],
+        "tags": [{"name": name, "description": said} for name, said in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas["$defs"],
+            "schemas": kept,
             "securitySchemes": {
                 "sigv4": {
                     "type": "apiKey",
@@ -75,6 +91,7 @@ def document() -> dict[str, Any]:
 def _operation(operation: Operation, keys: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "operationId": operation.name,
+        "tags": [operation.path.split("/")[1]],
         "summary": operation.summary,
         "description": operation.description,
         "parameters": _parameters(operation, keys, schemas),
@@ -92,8 +109,14 @@ def _required(model: type[BaseModel]) -> list[str]:
 
 def _parameters(operation: Operation, keys: Any, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     named = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    found = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": PATH_PATTERNS[name]}}
+    found: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH_WORDS[name],
+            "schema": {"type": "string", "pattern": PATH_PATTERNS[name]},
+        }
         for name in named
     ]
     if operation.keyed:
@@ -122,6 +145,7 @@ def _responses(operation: Operation, keys: Any) -> dict[str, Any]:
     if operation.keyed:
         said = {"description": "Where the run is shown.", "schema": {"type": "string"}}
         done["headers"] = {"Location": said}
+        done["links"] = {name: {"operationId": name, "parameters": FOLLOWING} for name in OF_A_RUN}
     found = {str(operation.status): done}
     problem = {"application/problem+json": {"schema": keys[Problem, "serialization"]}}
     for status in operation.problems:
