@@ -7,6 +7,7 @@ for before it is sent again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ class Driver:
         elif not held(memory, row.phase):
             row = self.premises.reread(memory, row, step, action, ctx)
             self.sender.send(memory, row, step, action, ctx, until)
+            self._follow_needs(memory, row, step)  # of what has just ended, also in this step
         return row.model_copy(update={"next_at": next_look(step, self.clock.now(), self.pace)})
 
     def _late(self, memory: RunMemory, row: StepRow) -> bool:
@@ -63,21 +65,16 @@ class Driver:
 
     def _follow_needs(self, memory: RunMemory, row: StepRow, step: StepMemory) -> None:
         """End changes whose source ended without a result; what follows something needless is needless itself."""
-        ended: dict[str, Effect] = {}
-        broken = {f"{name}/{change.key}" for name, one in memory.steps.items() for change in one.in_state(*BROKEN)}
-        for change in step.in_state(EffectState.ABSENT) if broken else ():
-            for need in change.after:
-                if need in broken:
-                    source = memory.effect(need)
-                    why = source.message or source.state.value
-                    moot = source.state is EffectState.MOOT and change.key not in ended
-                    ended[change.key] = Effect(
-                        state=EffectState.MOOT if moot else EffectState.FAILED,
-                        at=self.clock.now(),
-                        code="" if moot else "action.source_failed",
-                        message=f"{change.resource}: not done, because {need} {source.state.value}: {why}",
-                    )
-        record(self.ledger, memory, row, step, ended)
+        while True:
+            ended: dict[str, Effect] = {}
+            broken = {f"{name}/{change.key}" for name, one in memory.steps.items() for change in one.in_state(*BROKEN)}
+            for change in step.in_state(EffectState.ABSENT) if broken else ():
+                sources = {need: memory.effect(need) for need in change.after if need in broken}
+                if sources:
+                    ended[change.key] = _followed(change, sources, self.clock.now())
+            if not ended:
+                return
+            record(self.ledger, memory, row, step, ended)
 
     def _look(self, memory: RunMemory, row: StepRow, step: StepMemory, action: Action[Any], ctx: StepContext) -> None:
         """Observe everything in flight, and give up on what was in doubt for long enough and is not there."""
@@ -148,6 +145,17 @@ class Driver:
                 left = Obligation(name=left_behind(row.step_id, change.key), why=f"{why} Look at it.")
                 self.ledger.owe(memory.run.run_id, left, now)
         record(self.ledger, memory, row, step, expired)
+
+
+def _followed(change: Change, sources: Mapping[str, Effect], now: datetime) -> Effect:
+    """Return how a change ends whose sources ended without a result: as needless as they are, or failed with them."""
+    bad = {need: effect for need, effect in sources.items() if effect.state is not EffectState.MOOT}
+    need, source = next(iter((bad or sources).items()))
+    why = source.message or source.state.value
+    message = f"{change.resource}: not done, because {need} {source.state.value}: {why}"
+    if not bad:
+        return Effect(state=EffectState.MOOT, at=now, message=message)
+    return Effect(state=EffectState.FAILED, at=now, code="action.source_failed", message=message)
 
 
 def _worth_recording(before: Effect, after: Effect) -> bool:
