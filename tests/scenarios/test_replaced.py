@@ -140,3 +140,36 @@ def test_what_somebody_else_has_moved_is_left_there(stage: Stage) -> None:
     assert found.state == "failed"
     assert [f.resource for f in step(found, "instances").failures] == [stage.estate["address"]]
     assert holder(stage) == names["batch-1"]
+
+
+FAILS = {"id": "bad", "uses": "check.volumes", "with": {"select": {"volumes": ["vol-0123456789abcdef0"]}}}
+
+
+def undone(stage: Stage, name: str, **given: Any) -> Any:
+    """Replace an instance in a run that fails afterwards and takes everything back."""
+    steps = ({**only(stage, name, **given), "on_failure": "undo"}, {**FAILS, "on_failure": "undo"})
+    return stage.run(book(*steps), "undone")
+
+
+def test_what_a_run_made_is_taken_back_and_the_old_one_is_at_work_again(stage: Stage) -> None:
+    web, before = stage.estate["names"]["web-1"], set(volumes(stage))
+    found = undone(stage, "web-1")
+    assert found.state == "failed"
+    stage.control.settle()
+    every = instances(stage)
+    assert made_for(stage, web) == []
+    assert set(volumes(stage)) == before
+    assert every[web]["State"]["Name"] == "running"
+    assert "lifeboat:fenced" not in every[web]["tags"]
+    assert holder(stage) == web
+    assert registered(stage)[web] in {"initial", "healthy"}
+    assert stage.control.witness("ec2").describe_images(Owners=["self"])["Images"] == []
+    assert stage.services.ledger.owed(found.run_id) == {}
+
+
+def test_isolation_is_taken_back_with_the_groups_that_were(stage: Stage) -> None:
+    web, group = stage.estate["names"]["web-1"], stage.estate["isolation"]
+    before = instances(stage)[web]["SecurityGroups"]
+    undone(stage, "web-1", old="isolate", isolation_group=group)
+    assert instances(stage)[web]["SecurityGroups"] == before
+    assert holder(stage) == web
