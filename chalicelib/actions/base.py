@@ -93,6 +93,7 @@ class StepContext:
         answered: The whole answer, also of questions without choices; None while nobody said yes.
         troubled_since: When the trouble that caused the run began, e.g. the alarm's first breaching datapoint (UTC).
         causes: Why the run exists: its own cause, then those that joined it.
+        opened_at: When this step was first tried (UTC); None when it is only previewed.
     """
 
     run_id: str
@@ -113,6 +114,7 @@ class StepContext:
     answered: Answer | None = None
     troubled_since: datetime | None = None
     causes: Sequence[RunCause] = field(default_factory=tuple)
+    opened_at: datetime | None = None
 
     def effect_id(self, key: str) -> str:
         """Name the effect of one change of this step."""

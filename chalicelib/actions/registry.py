@@ -20,6 +20,7 @@ from chalicelib.actions.ebs_snapshots import CreateSnapshots
 from chalicelib.actions.ec2_old import FenceOld
 from chalicelib.actions.ec2_removal import RemoveRestored
 from chalicelib.actions.ec2_replacements import LaunchReplacements
+from chalicelib.actions.endpoint import Endpoint
 from chalicelib.actions.notify import Send
 from chalicelib.actions.rds_copies import CopyDatabaseSnapshots
 from chalicelib.actions.rds_expiry import ExpireDatabaseSnapshots
@@ -30,13 +31,20 @@ from chalicelib.actions.rds_restore_to_time import RestoreToTime
 from chalicelib.actions.rds_snapshots import CreateDatabaseSnapshots
 from chalicelib.actions.rds_undo import DeleteRestored, NameBack
 from chalicelib.actions.recovery_points import RecoveryPoints
+from chalicelib.actions.targets_check import Targets
 from chalicelib.actions.volumes_check import Volumes
+from chalicelib.actions.zonal_shift import StartShift
+from chalicelib.actions.zonal_shift_end import CancelShift
 from chalicelib.actions.zones import Assess
 from chalicelib.domain.signature import Signature
 from chalicelib.errors import InputError
 
 _ALL: tuple[Action[Any] | Check[Any], ...] = (
     Assess(),
+    StartShift(),
+    CancelShift(),
+    Targets(),
+    Endpoint(),
     CreateSnapshots(),
     CopySnapshots(),
     ExpireSnapshots(),

@@ -112,6 +112,8 @@ class Debts:
             return self._in_vain(run, owed, said, owed.effect)
         now = self.clock.now()
         if effect.state in {EffectState.DONE, EffectState.MOOT}:
+            for further in effect.owes:  # e.g. the next extension of a shift
+                self.ledger.owe(run.run_id, further, now)
             self.ledger.settle(run.run_id, owed.name, effect.message or effect.state.value)
             return Tried(run.run_id, owed.name, "settled", effect.message)
         if effect.state is EffectState.PENDING:

@@ -75,6 +75,7 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         answered=answered,
         troubled_since=memory.run.cause.since or memory.run.cause.occurred_at,
         causes=(memory.run.cause, *memory.run.joined),
+        opened_at=memory.run.opened.get(step_id),
     )
 
 

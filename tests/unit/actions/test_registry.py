@@ -18,7 +18,8 @@ def test_actions_are_found_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("ebs.create_snapshot", "did you mean 'ebs.create_snapshots'?"), ("x", "there are check.")]
+    ("name", "hint"),
+    [("ebs.create_snapshot", "did you mean 'ebs.create_snapshots'?"), ("x", "there are ask.approval, check.")],
 )
 def test_an_unknown_action_is_answered_with_what_there_is(name: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -49,7 +50,7 @@ def test_an_action_declares_permissions_calls_and_what_its_fields_mean(name: str
         assert all(field.description for field in model.model_fields.values())
 
 
-DECIDES = {"zones.assess"}  # an action only because it asks people and leases what it decides on
+DECIDES = {"ask.approval", "zones.assess"}  # actions only because they ask people, or lease what they decide on
 
 
 @pytest.mark.parametrize("name", EACH)
