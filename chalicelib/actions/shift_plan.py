@@ -55,7 +55,7 @@ def decided(aws: Aws, region: str, away_from: str, select: Selector) -> Decided:
             found.notes.append(f"{each.name} is shifted away from {zone} already, by {shift.id}.")
         elif shift:
             said = f"{each.name} is shifted away from {shift.away_from}, one shift at a time: end {shift.id} first."
-            found.failures.append(Failure(resource=each.arn, code="zonal_shift.elsewhere", message=said))
+            found.failures.append(Failure(resource=each.arn, code="shift.elsewhere", message=said))
         else:
             found.resources.append(managed[each.arn])
     return Decided(zone, tuple(found.resources), tuple(found.failures), tuple(found.notes))

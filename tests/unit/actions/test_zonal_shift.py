@@ -93,7 +93,7 @@ def test_a_resource_that_another_zone_is_shifted_from_is_a_failure(world: World,
     first, second = list(front["zone_ids"].values())[:2]
     shift = by_hand(world, front, second)
     made = start(world, front, away_from=first)
-    assert (made.changes, [f.code for f in made.failures]) == ((), ["zonal_shift.elsewhere"])
+    assert (made.changes, [f.code for f in made.failures]) == ((), ["shift.elsewhere"])
     assert shift in made.failures[0].message
 
 
