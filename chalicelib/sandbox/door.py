@@ -10,7 +10,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
-from chalicelib.sandbox import recycle_bin
+from chalicelib.sandbox import recycle_bin, service_quotas
 from chalicelib.sandbox.alarms import door as alarms
 from chalicelib.sandbox.autoscaling import door as scaling
 from chalicelib.sandbox.autoscaling import living
@@ -163,4 +163,5 @@ SERVICES: dict[str, Service] = {
     "elasticloadbalancing": elb.answer,
     "monitoring": alarms.answer,
     "rds": Door._rds,
+    "servicequotas": service_quotas.answer,
 }

@@ -64,3 +64,24 @@ def _offered(by: str, region: str) -> tuple[tuple[str, str], ...]:
 
     offers = INSTANCE_TYPE_OFFERINGS[by].get(region, [])
     return tuple(sorted((str(offer["InstanceType"]), str(offer["Location"])) for offer in offers))
+
+
+def describe_capacity_reservations(call: Ec2Call) -> Tree:
+    """List the open reservations that the setting `reserved` makes, on one page; all of them are active."""
+    shown = []
+    for place, count in sorted(call.sky.settings.reserved.items()):
+        zone, _, kind = place.partition("/")
+        name, zone_id = call.sky.darkness.known(call.land.region, zone)
+        shown.append(
+            {
+                "capacityReservationId": f"cr-{int(call.sky.draw('reserved', place) * 2**60):016x}",
+                "instanceType": kind,
+                "availabilityZone": name,
+                "availabilityZoneId": zone_id,
+                "totalInstanceCount": count,
+                "availableInstanceCount": count,
+                "instanceMatchCriteria": "open",
+                "state": "active",
+            }
+        )
+    return {"capacityReservationSet": shown}

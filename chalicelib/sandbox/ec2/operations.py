@@ -40,6 +40,7 @@ OPERATIONS: dict[str, Operation] = {
     "DeregisterImage": images.deregister_image,
     "DescribeAddresses": addresses.describe_addresses,
     "DescribeFastSnapshotRestores": fast_restore.describe_fast_snapshot_restores,
+    "DescribeCapacityReservations": capacity.describe_capacity_reservations,
     "DescribeImages": images.describe_images,
     "DescribeInstanceAttribute": machines.describe_instance_attribute,
     "DescribeInstanceStatus": statuses.describe_instance_status,

@@ -22,6 +22,7 @@ class Pace(_Knobs):
 class Quotas(_Knobs):
     """Documented limits of EBS: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html.
 
+    `standard_vcpus` is the account's quota of running On-Demand Standard instances; it is shown, not enforced.
     `pending_per_account` and `error_counts_s` are assumptions, see docs/sandbox.md.
     """
 
@@ -32,6 +33,7 @@ class Quotas(_Knobs):
     error_counts_s: float = Field(default=600.0, ge=0)
     set_members: int = Field(default=40, ge=1)
     multi_attach: int = Field(default=16, ge=1)
+    standard_vcpus: int = Field(default=1152, ge=0)
 
 
 class Buckets(_Knobs):
@@ -126,6 +128,7 @@ class Weather(_Knobs):
     instance_stop_s: float = Field(default=40.0, ge=0)
     instance_checks_s: float = Field(default=60.0, ge=0)  # until the status checks of a started instance are ok
     hydration_mib_s: float = Field(default=60.0, gt=0)  # how fast a volume is read in when no rate is provisioned
+    reserved: dict[str, int] = Field(default_factory=dict)  # `<zone name or ID>/<instance type>`: so many instances
     no_capacity: list[str] = Field(default_factory=list)  # `<zone name or ID>/<instance type or *>`
     free_addresses: dict[str, int] = Field(default_factory=dict)  # of subnets, instead of what they have
     page_size: int = Field(default=1000, ge=5, le=1000)

@@ -203,3 +203,14 @@ def test_types_are_offered_by_zone(world: World) -> None:
     found = world.ec2.describe_instance_type_offerings(LocationType="availability-zone-id", Filters=asked)
     assert "use1-az1" in {offer["Location"] for offer in found["InstanceTypeOfferings"]}
     assert {offer["InstanceType"] for offer in found["InstanceTypeOfferings"]} == {"m6i.large"}
+
+
+def test_reservations_and_the_quota_of_vcpus_can_be_read(world: World, refused: Callable[..., str]) -> None:
+    assert world.ec2.describe_capacity_reservations()["CapacityReservations"] == []
+    world.control.weather(reserved={"use1-az1/m6i.large": 3})
+    [found] = world.ec2.describe_capacity_reservations()["CapacityReservations"]
+    assert (found["AvailabilityZone"], found["AvailabilityZoneId"]) == ("us-east-1b", "use1-az1")
+    assert (found["InstanceType"], found["AvailableInstanceCount"]) == ("m6i.large", 3)
+    quotas = world.client("service-quotas")
+    assert quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")["Quota"]["Value"] == 1152
+    assert refused(quotas.get_service_quota, ServiceCode="ec2", QuotaCode="L-0") == "NoSuchResourceException"
