@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext, Undo
 from chalicelib.actions.rds_failover_plan import Away, candidates, decided, objection
-from chalicelib.actions.rds_selection import DatabaseSelector, selected
+from chalicelib.actions.rds_selection import DatabaseSelector, by_kind, selected
 from chalicelib.aws.live_databases import AVAILABLE, READY, Live, LiveCluster, live_by_id
 from chalicelib.aws.sending import send
 from chalicelib.aws.zones import read_zones
@@ -32,7 +32,12 @@ class FailoverInput(ActionModel):
 
     select: DatabaseSelector = Field(description="The databases: by tags, names or engine.")
     away_from: str | None = Field(
-        None, min_length=1, description="The zone to leave, an ID such as `use1-az1`; left out: wherever each one runs."
+        None, description="The zone to leave, an ID such as `use1-az1`. Empty: none is bad, nothing is failed over."
+    )
+    wherever: bool = Field(default=False, description="Instead of `away_from`: fail over wherever each one runs.")
+    stuck: Literal["fail", "leave"] = Field(
+        "fail",
+        description="What cannot be failed over is a failure, or is left with a note (a later step restores it).",
     )
     healthy: list[str] = Field(
         default_factory=list, description="IDs of the zones to fail over to, best first; left out: any other."
@@ -42,11 +47,19 @@ class FailoverInput(ActionModel):
     )
     region: Region | None = Field(None, description="The databases' Region; the run's own when left out.")
 
+    @model_validator(mode="after")
+    def _from_where(self) -> FailoverInput:
+        if (self.away_from is not None) == self.wherever:
+            raise ValueError("say either away_from, the zone to leave, or `wherever: true`")
+        return self
+
 
 class FailoverOutput(ActionModel):
     """What runs elsewhere now."""
 
     failed_over: list[str] = Field(description="Databases that left the zone, also those that AWS moved by itself.")
+    instances: list[str] = Field(description="The DB instances among them, by name.")
+    clusters: list[str] = Field(description="The clusters among them, by name.")
     recovered: list[dict[str, Any]] = Field(description="The same for the report: from when on, and in which zone.")
 
 
@@ -59,7 +72,7 @@ class Failover(Action[FailoverInput]):
     cannot be failed over (Single-AZ, no standby in sync, no reader elsewhere) is a failure that says what to do.
 
     Done is what AWS shows: the primary or writer in another zone, and available. With `away_from` it counts as a
-    modification, since what is in that zone is not well anyway; without, as a disruption of the guard's share.
+    modification, since what is in that zone is not well anyway; `wherever` is a disruption of the guard's share.
     """
 
     name: ClassVar[str] = "rds.failover"
@@ -83,6 +96,8 @@ class Failover(Action[FailoverInput]):
     )
 
     def plan(self, given: FailoverInput, ctx: StepContext) -> Plan:
+        if given.away_from == "":
+            return Plan(notes=("No zone to leave is stated: nothing is failed over.",))
         region = given.region or ctx.region
         zones = read_zones(ctx.aws, region)
         away = Away(
@@ -96,6 +111,8 @@ class Failover(Action[FailoverInput]):
             ids = [one.resource_id for one in selection.databases if one.kind == kind]
             found |= live_by_id(ctx.aws, zones, kind, ids) if ids else {}
         told = [decided(one, away) for one in sorted(found.values(), key=lambda one: one.resource)]
+        if given.stuck == "leave":
+            told = [one.message if isinstance(one, Failure) else one for one in told]
         return Plan(
             changes=tuple(one for one in told if isinstance(one, Change)),
             failures=(*selection.failures, *(one for one in told if isinstance(one, Failure))),
@@ -154,6 +171,7 @@ class Failover(Action[FailoverInput]):
         moved = [(c, e) for c, e in made if e.state in {EffectState.DONE, EffectState.MOOT}]
         return {
             "failed_over": [change.resource for change, _ in moved],
+            **by_kind(change.resource for change, _ in moved),
             "recovered": shown(_recovery(change, effect, effect.at) for change, effect in moved if effect.at),
         }
 

@@ -48,7 +48,7 @@ class Placement(ActionModel):
         description="Only databases that are gone, that AWS says it cannot bring back, or that run Single-AZ "
         "(clusters: without a reader elsewhere) in `away_from`.",
     )
-    away_from: str | None = Field(None, min_length=1, description="The zone to stay out of, e.g. `use1-az1`.")
+    away_from: str = Field("", description="The zone to stay out of, e.g. `use1-az1`; empty: none.")
     zones: list[str] = Field(
         default_factory=list, description="IDs of the zones to use, best first; left out: any other."
     )
@@ -117,5 +117,7 @@ class RestoredOutput(ActionModel):
     restored: list[dict[str, Any]] = Field(
         description="Of each database: `resource`, `replacement`, `endpoint`, `zone`, `point`."
     )
+    instances: list[str] = Field(description="The DB instances that were restored, by name.")
+    clusters: list[str] = Field(description="The clusters that were restored, by name.")
     kept: list[str] = Field(description="Old databases under the names that they were given; nothing deletes them.")
     recovered: list[dict[str, Any]] = Field(description="The same for the report: from which point, and from when on.")

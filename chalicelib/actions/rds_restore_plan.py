@@ -18,7 +18,7 @@ from chalicelib.actions.rds_blueprint import (
 )
 from chalicelib.actions.rds_preflight import Preflight
 from chalicelib.actions.rds_restore_given import Placement
-from chalicelib.actions.rds_restore_points import Origin, Origins, lost_reason
+from chalicelib.actions.rds_restore_points import Origin, Origins, lost_reason, stand_ins
 from chalicelib.aws import tags
 from chalicelib.aws.live_databases import READY, Live, live
 from chalicelib.aws.zones import Zones, read_zones
@@ -59,8 +59,9 @@ def drafted(origins: Origins, given: Placement, region: str, ctx: StepContext) -
     away = zones.ids[zones.name_of(given.away_from)] if given.away_from else ""
     there = live(ctx.aws, zones, [one.database for one in origins.found])
     notes, wanted = list(origins.notes), list[Origin]()
+    instead = stand_ins(region, ctx) if given.only_lost and not ctx.drill else {}
     for one in origins.found:
-        why = _left_alone(one, there.get(one.database), given, away, ctx)
+        why = _left_alone(one, there.get(one.database), given, away, ctx) or _replaced(one, instead)
         notes += [why] if why else []
         wanted += [] if why else [one]
     if given.name and len(wanted) > 1:
@@ -93,6 +94,14 @@ def _left_alone(one: Origin, there: Live | None, given: Placement, away: str, ct
     if given.only_lost and not lost_reason(there, away):
         return f"{one.database} is left alone: it is not lost ({there.status if there else ''})."
     return ""
+
+
+def _replaced(one: Origin, instead: Mapping[str, str]) -> str:
+    """Return the note that a lost database was restored before; "" when it was not."""
+    there = instead.get(one.identity.rsplit("/", 1)[-1])
+    if not there:
+        return ""
+    return f"{one.database} is left alone: {there} was restored for it. To restore it again, leave `only_lost` out."
 
 
 def _question(changes: Sequence[Change], wanted: Sequence[Origin], ctx: StepContext) -> Question | None:

@@ -189,3 +189,18 @@ def lost_reason(live: Live | None, away: str) -> str:
         elsewhere = [one for one in live.members if one.instance.zone != away and not lost(one.instance.status)]
         return "" if elsewhere else f"all its instances are in {away}"
     return "" if live.multi_az else f"it runs Single-AZ in {away}"
+
+
+def stand_ins(region: str, ctx: StepContext) -> dict[str, str]:
+    """Return what was restored before and is there: by AWS's own id of the database that it stands in for.
+
+    Raises:
+        ActionError: AWS refused a read.
+    """
+    kinds: Sequence[Kind] = ("db", "cluster")
+    return {
+        one.tags[tags.RESTORED].rsplit("/", 1)[-1]: one.resource
+        for kind in kinds
+        for one in databases(ctx.aws, region, kind)
+        if one.tags.get(tags.RESTORED) and tags.DRILL not in one.tags and not one.cluster and not lost(one.status)
+    }

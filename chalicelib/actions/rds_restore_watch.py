@@ -91,16 +91,22 @@ def _made(change: Change, effect: Effect, found: Live | None, ctx: StepContext) 
             "does not carry its tag. Nothing is done with it; find out who made it, and run again.",
         )
     adopted = effect.adopted or effect.id is None
+    facts = {
+        **effect.facts,
+        "effect": ctx.effect_id(change.key),
+        "resource_id": found.resource_id,
+        "zone": found.zone,
+    }
     if lost(found.status):
         return effect.moved(
             EffectState.FAILED,
             ctx.now,
             id=found.resource,
+            facts=facts,
             code="action.restore_failed",
             message=f"{found.resource}, restored for {change.resource} in {change.region}, ended {found.status}. Look "
             "at its events in RDS, correct the cause, delete it and run again.",
         )
-    facts = {**effect.facts, "effect": ctx.effect_id(change.key), "resource_id": found.resource_id, "zone": found.zone}
     if found.status not in READY or not found.address:
         pending = {"id": found.resource, "adopted": adopted, "facts": facts}
         return effect.moved(EffectState.PENDING, effect.at or ctx.now, due=effect.due, **pending)

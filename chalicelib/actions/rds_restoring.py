@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext, Undo
 from chalicelib.actions.rds_restore_given import Placement, RestoredOutput
 from chalicelib.actions.rds_restore_watch import LOOK, resource_of, reviewed, watched
+from chalicelib.actions.rds_selection import by_kind
 from chalicelib.aws import tags
 from chalicelib.aws.sending import send
 from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState
@@ -78,7 +79,7 @@ class Restoring(Action[P]):
                 "resource_id": resource_id,
                 "effect": mine,
                 "member": change.params["what"] == "member",
-                "drill": change.params["drill"],
+                "drill": bool(change.params["drill"]) or effect.state is EffectState.FAILED,  # no last snapshot
             },
         )
         return Undo(by="rds.delete_restored", changes=(deletion,))
@@ -94,6 +95,7 @@ class Restoring(Action[P]):
         restored = [(c, e) for c, e in done if c.params["what"] == "restore" and c.resource in ready]
         return {
             "restored": [_told(change, effect) for change, effect in restored],
+            **by_kind(resource_of(change) for change, _ in restored),
             "kept": [str(e.id) for c, e in done if c.params["what"] == "rename" and e.id != c.resource],
             "recovered": shown(
                 _recovery(change, effect, ready[change.resource], ready[change.resource].at or ctx.now)

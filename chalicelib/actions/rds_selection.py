@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import Field, model_validator
@@ -139,3 +139,12 @@ def _nothing(selection: Selection, wanted: DatabaseSelector) -> InputError:
 def _some(names: list[str]) -> str:
     more = len(names) - NAMED_AT_MOST
     return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def by_kind(resources: Iterable[str]) -> dict[str, list[str]]:
+    """Return names of `db:name` and `cluster:name` as a selector takes them: `instances` and `clusters`."""
+    found: dict[str, list[str]] = {"instances": [], "clusters": []}
+    for resource in resources:
+        kind, _, name = resource.partition(":")
+        found["clusters" if kind == "cluster" else "instances"].append(name)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.cli.options import Place
@@ -11,6 +12,7 @@ from chalicelib.cli.world import sandboxed
 from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import Run
 from chalicelib.domain.runbook import Runbook
+from chalicelib.engine.answering import newest, take
 from chalicelib.sandbox.client import Control
 from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import HOME, Notes, Stage
@@ -50,6 +52,27 @@ def carried_out(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> 
 def started(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> Run:
     """Start one step, without driving it."""
     return stage.start(of_step(stage, uses, given, **more))
+
+
+@dataclass(frozen=True)
+class Yes:
+    """What a person says who has looked at a question."""
+
+    digest: str
+    choice: str = ""
+    reason: str = "it is time"
+
+
+def approved(stage: Stage, run: Run, step_id: str) -> RunRecord:
+    """Drive a run, and approve what that step asks."""
+    ledger = stage.services.engine.ledger
+
+    def answer() -> None:
+        asked = newest(ledger, run, step_id)
+        if asked and asked.answer is None:
+            take(ledger, run, step_id, Yes(asked.digest), yes=True, by="oncall", now=stage.services.clock.now())
+
+    return stage.drive(run, between=answer)
 
 
 def instance(stage: Stage, name: str, region: str = HOME) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def test_what_runs_in_a_zone_leaves_it_once_and_what_runs_elsewhere_is_left_alon
     assert any("db:accounts is left as it is" in note for note in said.notes)
     assert (calls(shop, "RebootDBInstance"), calls(shop, "FailoverDBCluster")) == (1, 1)
     assert said.outputs["failed_over"] == ["cluster:events", "db:orders"]
+    assert (said.outputs["instances"], said.outputs["clusters"]) == (["orders"], ["events"])
     assert {one.resource: one.zone_id for one in found.recovered} == {
         "db:orders": zone_id(shop, instance(shop, "orders")["AvailabilityZone"]),
         "cluster:events": zone_id(shop, instance(shop, "events-2")["AvailabilityZone"]),
@@ -109,6 +110,10 @@ def test_what_has_nothing_to_fail_over_to_fails_and_says_what_to_do(shop: Stage)
     [failure] = step(found, "it").failures
     assert (failure.resource, failure.code) == ("db:accounts", "action.single_az")
     assert "`rds.restore`" in failure.message
+    given = {"select": SHOP, "away_from": bad, "stuck": "leave"}
+    left = step(shop.run(of_step(shop, "rds.failover", given), key="left"), "it")
+    assert (left.state, left.failures) == (StepState.SUCCEEDED, ())
+    assert any("`rds.restore`" in note for note in left.notes)
     _, other = bad_zone(shop)
     given = {"select": SHOP, "away_from": other, "healthy": ["use1-az3"], "members": {"events": "events-1"}}
     said = step(shop.run(of_step(shop, "rds.failover", given), key="2"), "it")
@@ -145,13 +150,22 @@ def test_a_reader_that_is_lost_after_the_plan_is_replaced_by_another(shop: Stage
 
 
 def test_without_a_zone_everything_that_is_selected_is_failed_over_within_the_guards_share(shop: Stage) -> None:
-    book = of_step(shop, "rds.failover", {"select": {"instances": ["orders"]}})
+    book = of_step(shop, "rds.failover", {"select": {"instances": ["orders"]}, "wherever": True})
     before = instance(shop, "orders")["AvailabilityZone"]
     held = shop.run(book.model_copy(update={"guard": book.guard.model_copy(update={"max_share": 30.0})}), key="held")
     assert any("held back" in note for note in step(held, "it").notes)
     assert instance(shop, "orders")["AvailabilityZone"] == before
     assert shop.run(book).state is RunState.SUCCEEDED
     assert instance(shop, "orders")["AvailabilityZone"] != before
+
+
+def test_a_zone_must_be_said_or_that_any_will_do_and_an_empty_one_is_none(shop: Stage) -> None:
+    none = step(carried_out(shop, "rds.failover", {"select": SHOP, "away_from": ""}), "it")
+    assert (none.counts.planned, "nothing is failed over" in none.notes[0]) == (0, True)
+    given: Any = shop.services.actions["rds.failover"].given
+    for wrong in ({}, {"away_from": "use1-az1", "wherever": True}):
+        with pytest.raises(ValueError, match="say either away_from"):
+            given.model_validate({"select": SHOP, **wrong})
 
 
 def checked(shop: Stage, key: str, **given: Any) -> dict[str, str]:

@@ -61,6 +61,7 @@ def test_an_instance_is_restored_beside_the_old_one_with_all_that_was_recorded(s
     assert 3600 <= told.rpo_s <= 2 * 3600
     assert told.rto_s > 420
     [restored] = outputs(found)["restored"]
+    assert (outputs(found)["instances"], outputs(found)["clusters"]) == ([target], [])
     assert restored["endpoint"] == f"{new['Endpoint']['Address']}:3306"
 
 

@@ -15,7 +15,7 @@ from chalicelib.domain.run import RunState
 from chalicelib.engine.memory import recall
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import HOME, Stage, tags_of
-from tests.scenarios.databases import backed_up, carried_out, instance, names
+from tests.scenarios.databases import backed_up, carried_out, instance, names, of_step
 
 SHOP = {"tags": {"app": "shop"}}
 SITE = DrillSite("subnet-drill", "sg-drill", "drill", "drill-private")
@@ -95,6 +95,19 @@ def test_what_was_restored_goes_again_and_the_old_ones_have_their_names_back(sta
     assert sum(name.startswith("lifeboat-last-") for name in kept) == 2  # what was written to them is not lost
     again = undone(stage, found.run_id)
     assert {effect.state for effect in again.values()} == {EffectState.MOOT}
+
+
+def test_a_run_that_fails_afterwards_takes_its_restore_back_by_itself(stage: Stage) -> None:
+    before, old = names(stage), instance(stage, "orders")["DbiResourceId"]
+    given = {"select": {"databases": ["db:orders", "cluster:events"]}, "replace": "rename"}
+    book = of_step(stage, "rds.restore", given)
+    none = {"select": {"instances": ["nope"]}, "wherever": True}
+    fails = {"id": "fails", "uses": "rds.failover", "with": none, "on_failure": "undo"}
+    steps = [*book.model_dump(mode="json", by_alias=True, exclude_none=True)["steps"], fails]
+    found = stage.run(book.model_validate({**book.model_dump(mode="json", by_alias=True), "steps": steps}))
+    assert found.state is RunState.FAILED
+    assert names(stage) == before, [(one.id, one.state, one.message, one.failures) for one in found.steps]
+    assert instance(stage, "orders")["DbiResourceId"] == old
 
 
 def test_what_somebody_holds_or_has_made_anew_is_not_deleted(stage: Stage) -> None:
