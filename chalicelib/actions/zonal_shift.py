@@ -218,7 +218,9 @@ def _done(change: Change, shift: Shift, now: datetime) -> Effect:
 
 def _owed(change: Change, shift: Shift) -> Obligation:
     due, until = shift.expires_at - EXTEND_BEFORE, datetime.fromisoformat(str(change.params["until"]))
-    name = f"shift.{shift.id}.{shift.expires_at:%Y%m%dT%H%M}"
+    name = f"shift.{shift.id}"
+    if change.params["op"] == "extend":
+        name += f".{shift.expires_at:%Y%m%dT%H%M}"  # begins like the first: all are void when the shift is taken back
     ends = shift.expires_at.isoformat(timespec="minutes")
     if shift.expires_at >= until - SLACK:
         why = f"The zonal shift of {shift.resource} away from {shift.away_from} ends at {ends}: end or extend it."

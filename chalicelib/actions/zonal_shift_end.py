@@ -84,7 +84,10 @@ class CancelShift(Action[CancelGiven]):
         except ActionError as error:
             if error.details.get("aws_code") not in ENDED:
                 raise
-            return Effect(state=EffectState.MOOT, at=ctx.now, message="The zonal shift has ended already.")
+            ended = "The zonal shift has ended already."
+            return Effect(
+                state=EffectState.DONE, id=str(change.params["shift"]), at=ctx.now, adopted=True, message=ended
+            )
         return Effect(state=EffectState.DONE, id=str(change.params["shift"]), at=ctx.now)
 
     def observe(self, asked: Sequence[tuple[Change, Effect]], ctx: StepContext) -> Mapping[str, Effect]:

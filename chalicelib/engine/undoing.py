@@ -200,8 +200,9 @@ class Undoing(Steps):
         open_ones = self.ledger.owed(memory.run.run_id)
         for part in self.inverse(memory, step).parts:
             if part.keys and all(known.effect(key).state is EffectState.DONE for key in part.keys):
-                names = {each.name for each in part.effect.owes} | {left_behind(step_id, part.change.key)}
-                for name in sorted(names & open_ones.keys()):
+                names = [*(each.name for each in part.effect.owes), left_behind(step_id, part.change.key)]
+                following = tuple(f"{name}." for name in names)  # what came of it, e.g. the next extension of a shift
+                for name in sorted(one for one in open_ones if one in names or one.startswith(following)):
                     self.ledger.settle(memory.run.run_id, name, f"void: {step_id} was taken back")
 
 

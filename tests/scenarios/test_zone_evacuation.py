@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.run import Run, RunState
 from chalicelib.domain.runbook import Runbook
+from chalicelib.engine.answering import take
+from chalicelib.engine.local import drive, here
 from tests.scenarios.conftest import Stage, step
 
 SHOP = {"tags": {"app": "shop"}}
@@ -94,3 +97,45 @@ def test_a_shift_is_extended_by_the_sweeper_until_its_time_is_up(stage: Stage, z
     assert (last["expiryTime"] - first["startTime"]).total_seconds() == pytest.approx(8 * 3600, abs=400)
     [owed] = services.ledger.owed(run_id).values()
     assert (owed.uses, zone in owed.why) == ("", True)
+
+
+@pytest.mark.parametrize(("after_s", "extended"), [(600, False), (13_000, True)])
+def test_undo_ends_the_shift_and_what_was_owed_about_it(
+    stage: Stage,
+    zone: str,
+    after_s: int,
+    extended: bool,  # noqa: FBT001
+) -> None:
+    run_id = stage.run(book(verify=[])).run_id
+    services = stage.services
+    assert [shift["awayFrom"] for shift in active(stage)] == [zone]
+    services.clock.sleep(after_s)
+    assert bool(services.engine.debts.sweep()) is extended
+    assert len(services.ledger.owed(run_id)) == 1
+    run = services.ledger.load(run_id)
+    assert run
+    taken = services.starter.undo(run, by="ana", reason="the zone is back", holder=here())
+    assert drive(services.engine, taken).state is RunState.UNDONE
+    assert active(stage) == []
+    assert services.ledger.owed(run_id) == {}
+
+
+def test_two_dark_zones_are_asked_about_and_the_answer_is_left(stage: Stage, zone: str) -> None:
+    zones = stage.control.estate("front")["zone_ids"]
+    other = zones[stage.estate["zones"][0]]
+    stage.control.disaster("az_dark", zone=other, health_after_s=None)
+    services = stage.services
+    services.clock.sleep(300)
+    run = stage.start(book(verify=[]))
+    services.engine.advance(run.run_id, 1)
+    [asked] = services.ledger.questions(run.run_id)
+    assert set(asked.choices) == {zone, other}
+    assert active(stage) == []
+    said = SimpleNamespace(digest=asked.digest, choice=zone, reason="web-2 matters more")
+    waiting = services.ledger.load(run.run_id)
+    assert waiting
+    take(services.ledger, waiting, "zone", said, yes=True, by="ana", now=services.clock.now())
+    found = stage.drive(waiting)
+    assert found.state is RunState.SUCCEEDED
+    assert [shift["awayFrom"] for shift in active(stage)] == [zone]
+    assert other not in str(step(found, "zone").outputs["healthy"])

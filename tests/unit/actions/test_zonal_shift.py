@@ -154,7 +154,8 @@ def test_it_is_taken_back_by_ending_it_once(world: World, front: dict[str, Any])
     assert CANCEL.apply(back, {}, ctx).state is EffectState.DONE
     assert active(world) == []
     assert CANCEL.observe([(back, in_doubt(ctx))], ctx)[back.key].adopted
-    assert CANCEL.apply(back, {}, ctx).state is EffectState.MOOT
+    again = CANCEL.apply(back, {}, ctx)
+    assert (again.state, again.adopted, again.message) == (EffectState.DONE, True, "The zonal shift has ended already.")
     assert CANCEL.undo(back, Effect(), ctx).cannot
     assert START.undo(change, Effect(state=EffectState.MOOT), ctx).changes == ()
 
@@ -213,7 +214,19 @@ def test_what_a_person_would_type_is_what_is_sent(world: World, front: dict[str,
 
 def test_groups_that_are_enrolled_are_shifted_too(world: World, front: dict[str, Any]) -> None:
     world.control.estate("groups")
+    scaling = world.truth(service="autoscaling")
+    scaling.create_or_update_tags(
+        Tags=[{"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "app", "Value": "shop"}]
+    )
+    scaling.update_auto_scaling_group(
+        AutoScalingGroupName="web",
+        AvailabilityZoneImpairmentPolicy={
+            "ZonalShiftEnabled": True,
+            "ImpairedZoneHealthCheckBehavior": "IgnoreUnhealthy",
+        },
+    )
     arc = world.truth(service="arc-zonal-shift").list_managed_resources()["items"]
     groups = [each["arn"] for each in arc if ":autoscaling:" in each["arn"]]
+    assert len(groups) == 1
     made = start(world, front)
     assert {change.resource for change in made.changes} == {front["load_balancer"], *groups}
