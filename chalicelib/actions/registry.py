@@ -8,6 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.actions.approval import Approval
+from chalicelib.actions.asg_evacuation import EvacuateZone
+from chalicelib.actions.asg_hold import HoldGroup
+from chalicelib.actions.asg_release import ReleaseGroup
+from chalicelib.actions.asg_return import ReturnZone
+from chalicelib.actions.asg_rotation import ReplaceUnhealthy
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.coverage import Coverage
 from chalicelib.actions.database_health import DatabaseHealth
@@ -58,6 +63,11 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     Restore(),
     RestoreToTime(),
     PromoteReplica(),
+    EvacuateZone(),
+    ReturnZone(),
+    ReplaceUnhealthy(),
+    HoldGroup(),
+    ReleaseGroup(),
     RecoveryPoints(),
     DatabasePoints(),
     DatabaseHealth(),

@@ -86,7 +86,7 @@ TABLE: dict[str, Meaning] = {
         BUSY,
         "IncorrectState IncorrectInstanceState InvalidDBInstanceState InvalidDBInstanceStateFault"
         " InvalidDBSnapshotState InvalidDBClusterStateFault InvalidDBClusterSnapshotStateFault InvalidState"
-        " ExpiredToken ExpiredTokenException RequestExpired",
+        " ScalingActivityInProgress ResourceContention ExpiredToken ExpiredTokenException RequestExpired",
     ),
     **_each(
         DENIED,

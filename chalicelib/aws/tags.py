@@ -36,6 +36,8 @@ DRILL = "lifeboat:drill"  # on what a drill makes: its run
 KEPT = "lifeboat:kept"  # on snapshots of the volumes of an instance that was replaced: that instance
 FENCED = "lifeboat:fenced"  # on an instance that was replaced: what it was before, to give it back
 HANDS_OFF = "lifeboat:hands-off"
+EVACUATED = "lifeboat:evacuated."  # on groups, followed by a zone's ID and 0, 1, ...: their subnets before
+HELD = "lifeboat:held"  # on groups: what was suspended for them, and what was before
 EXPIRES = "lifeboat:expires"  # set by people: until when a point is kept (as `iso` writes it); it is no generation
 
 

@@ -47,7 +47,7 @@ def _group(sky: Sky, home: str, name: str, subnets: dict[str, str]) -> Group:
         grace_s=GRACE_S,
         upto_s=sky.now_s,
     )
-    group.tags = {"Name": (name, True), "app": ("shop", True), "tier": (name, True)}
+    group.tags = {"Name": (name, True), "app": ("shop", True), "tier": (name, True), "rotate": ("unhealthy", False)}
     fronts = front(sky, home).groups.values()
     group.target_groups = [one.arn for one in fronts if one.tags.get("tier") == name]
     land(home).groups[name] = group

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from botocore.loaders import create_loader
 
 from chalicelib.aws.clients import Aws
-from chalicelib.sandbox.client import VirtualClock, attach
+from chalicelib.sandbox.client import Control, VirtualClock, attach
 from chalicelib.sandbox.process import Sandbox
 from chalicelib.settings import Settings
+from tests.unit.actions.groups import Groups
 from tests.unit.actions.world import HOME, World
 
+W = TypeVar("W", bound=World)
 LOADER = create_loader()  # reads the service models once for all tests: they are what takes time
 
 
@@ -28,7 +30,24 @@ def _prepared() -> Iterator[tuple[Sandbox, dict[str, Any]]]:
 @pytest.fixture
 def world(_prepared: tuple[Sandbox, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     box, estate = _prepared
-    control = box.control.fork()
+    yield from _worlds(World, box.control, estate, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def _grouped(_prepared: tuple[Sandbox, dict[str, Any]]) -> Iterator[tuple[Control, dict[str, Any]]]:
+    control = _prepared[0].control.fork()
+    front = control.estate("front")
+    yield control, {**_prepared[1], "front": front, **control.estate("groups")}
+    control.quit()
+
+
+@pytest.fixture
+def groups(_grouped: tuple[Control, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Groups]:
+    yield from _worlds(Groups, *_grouped, monkeypatch)
+
+
+def _worlds(kind: type[W], origin: Control, estate: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[W]:
+    control = origin.fork()
     monkeypatch.setenv("AWS_ENDPOINT_URL", control.url)
     clock = VirtualClock(control.url)
 
@@ -37,5 +56,5 @@ def world(_prepared: tuple[Sandbox, dict[str, Any]], monkeypatch: pytest.MonkeyP
         attach(session, clock)
 
     aws = Aws(Settings(region=HOME, retry_mode="standard"), prepare=prepare)
-    yield World(control, clock, aws, estate)
+    yield kind(control, clock, aws, estate)
     control.quit()
