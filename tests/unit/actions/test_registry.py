@@ -20,8 +20,6 @@ def test_actions_are_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("ebs.create_snapshot", "did you mean 'ebs.create_snapshots'?"), ("x", "there are ask.approval, check.")],
-    ("name", "hint"),
-    [("ebs.create_snapshot", "did you mean 'ebs.create_snapshots'?"), ("x", "there are asg.")],
 )
 def test_an_unknown_action_is_answered_with_what_there_is(name: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
