@@ -111,7 +111,7 @@ def _joined(
         aws=aws,
         catalog=catalog,
         ledger=ledger,
-        starter=Starter(ledger, clock, settings, launcher),
+        starter=Starter(ledger, clock, settings, launcher, actions),
         engine=engine,
         launcher=launcher,
         actions=actions,

@@ -92,6 +92,15 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(GONE, CONFLICT, AWS),
         keyed=True,
     ),
+    Operation(
+        "startDrill",
+        undoing.drill,
+        requests.Inputs,
+        answers.Started,
+        status=int(HTTPStatus.ACCEPTED),
+        errors=(GONE, CONFLICT, AWS),
+        keyed=True,
+    ),
     Operation("listRuns", runs.list_runs, requests.RunsQuery, answers.Runs),
     Operation("showRun", runs.show_run, requests.Nothing, RunRecord, errors=(GONE,)),
     Operation(

@@ -7,6 +7,7 @@ ROUTES: dict[str, tuple[str, str]] = {
     "showRunbook": ("GET", "/runbooks/{name}"),
     "planRunbook": ("POST", "/runbooks/{name}/plan"),
     "startRun": ("POST", "/runbooks/{name}/runs"),
+    "startDrill": ("POST", "/runbooks/{name}/drills"),
     "listRuns": ("GET", "/runs"),
     "showRun": ("GET", "/runs/{run_id}"),
     "listChanges": ("GET", "/runs/{run_id}/changes"),

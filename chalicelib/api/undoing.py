@@ -1,12 +1,35 @@
-"""The API's verbs about taking back: show what would be taken back, do it, strike out what a run owes."""
+"""The API's verbs about drills and taking back: rehearse, show what would be taken back, do it, strike out."""
 
 from __future__ import annotations
 
-from chalicelib.api.answers import Asked
+from chalicelib.api.answers import Asked, Started
 from chalicelib.api.service import Request, Serves
-from chalicelib.domain.run import Run, RunState
+from chalicelib.domain.run import DRILL, Run, RunCause, RunState
+from chalicelib.domain.template import check_inputs
+from chalicelib.engine.starter import BY_HAND
 from chalicelib.engine.undo_plan import UndoPlan, undo_plan
 from chalicelib.errors import InputError
+
+
+def drill(service: Serves, request: Request) -> Started:
+    """Rehearse a runbook, once per key: restores go to its drill's place, and are removed afterwards.
+
+    Raises:
+        InputError: there is no such runbook, it is not valid, or the inputs do not fit.
+        RefusedError: it states no place for drills (`drill.no_site`), a recovery is under way (`drill.recovery_first`),
+            or the key names a drill with other inputs (`run.key_reused`).
+        ActionError: its execution could not be started; the same request does so.
+    """
+    run, how = service.starter.known(request.path["name"], request.key, request.asked.inputs, DRILL), "existing"
+    if run is None:
+        book, now = service.catalog.load(request.path["name"]), service.clock.now()
+        inputs = check_inputs(book, request.asked.inputs)
+        cause = RunCause(kind=BY_HAND, key=request.key, occurred_at=now, summary=f"by {request.caller} over the API")
+        started = service.starter.start(book, cause, inputs, mode=DRILL)
+        run, how = started.run, started.how
+    if not run.ended and run.holder == service.launcher.holder(run.run_id, run.generation):
+        service.launcher.start(run.run_id, run.generation)  # a drill is started when its execution exists
+    return Started.model_validate({"run_id": run.run_id, "state": run.state, "how": how})
 
 
 def plan_undo(service: Serves, request: Request) -> UndoPlan:

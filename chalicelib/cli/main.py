@@ -16,6 +16,7 @@ from chalicelib.cli import (
     coverage,
     demo,
     docs,
+    drill,
     endings,
     pause,
     plan,
@@ -30,7 +31,7 @@ from chalicelib.cli import (
 from chalicelib.errors import LifeboatError
 
 # Each has `register(app)`; the order is that of --help.
-COMMANDS = (demo, validate, plan, run, runs, approve, undo, pause, coverage, serve, sandbox, schema, docs)
+COMMANDS = (demo, validate, plan, run, drill, runs, approve, undo, pause, coverage, serve, sandbox, schema, docs)
 USAGE = typer.BadParameter.__mro__[1]  # click's UsageError, which Typer carries inside and does not export
 
 

@@ -46,6 +46,7 @@ class Wish:
     given: Mapping[str, str]
     key: str | None
     ask: bool
+    mode: str = "run"
 
 
 def register(app: typer.Typer) -> None:
@@ -82,8 +83,8 @@ def run(
         from chalicelib.cli.remote_run import run_there
 
         there = Remote(str(api), region)
-        run_there(there, name, inputs_of(inputs), _checked(key), ask=not yes, wait=wait, as_json=as_json)
-    wish = Wish(name, inputs_of(inputs), _checked(key), ask=not (sandbox or yes))
+        run_there(there, name, inputs_of(inputs), checked(key), ask=not yes, wait=wait, as_json=as_json)
+    wish = Wish(name, inputs_of(inputs), checked(key), ask=not (sandbox or yes))
     place = replace(
         place_of(local=local, sandbox=sandbox, region=region, runbooks=runbooks), create_ledger=create_ledger
     )
@@ -117,7 +118,7 @@ def carried_out(services: Services, wish: Wish, progress: Progress) -> RunRecord
 
     key = wish.key or fresh_key(services.clock.now())
     services.aws.calls.take()
-    run, how = services.starter.known(wish.name, key, wish.given), "existing"
+    run, how = services.starter.known(wish.name, key, wish.given, wish.mode), "existing"
     if run is None:
         run, how = _started(services, wish, key)
     elif wish.ask and not (run.ended and run.state.value != "stopped"):
@@ -135,7 +136,8 @@ def _started(services: Services, wish: Wish, key: str) -> tuple[Run, str]:
     inputs = check_inputs(runbook, wish.given)
     if wish.ask:
         _ask(services, runbook, wish)
-    started = services.starter.start(runbook, cause_of(runbook.name, key, wish.given, now), inputs)
+    cause = cause_of(runbook.name, key, wish.given, now)
+    started = services.starter.start(runbook, cause, inputs, mode=wish.mode)
     return started.run, started.how
 
 
@@ -204,7 +206,11 @@ def _ask(services: Services, runbook: Runbook, wish: Wish) -> None:
     from chalicelib.cli.paper import console
     from chalicelib.cli.plan import code_of, planned
     from chalicelib.cli.show_plan import show_preview
+    from chalicelib.domain.run import DRILL
 
+    if wish.mode == DRILL:
+        must_agree("Rehearse it? What it makes goes to the place that its section 'drill' states, and goes again.")
+        return
     found = planned(services, runbook, wish.given)
     show_preview(found, console(stderr=True))
     must_agree("Not all of it would succeed. Carry it out all the same?" if code_of(found) else "Carry it out?")
@@ -215,7 +221,12 @@ def fresh_key(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _checked(key: str | None) -> str | None:
+def checked(key: str | None) -> str | None:
+    """Return a key that somebody gave, if it may be one.
+
+    Raises:
+        InputError: it is empty or too long (`usage.key`).
+    """
     if key is not None and not key.strip():
         raise InputError("usage.key", "A key has at least one character.")
     if key is not None and len(key) > 200:  # noqa: PLR2004 - as the event model says

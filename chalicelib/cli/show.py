@@ -30,6 +30,7 @@ def show_record(record: RunRecord, paper: Console | None = None) -> None:
     _show_notes(record, paper)
     show_recovered(record, paper)
     _show_objectives(record, paper)
+    _show_drill(record, paper)
     _show_calls(record, paper)
     _show_next(record, paper)
 
@@ -146,6 +147,17 @@ def _show_calls(record: RunRecord, paper: Console) -> None:
         total[name] = total.get(name, 0) + call.count
     said = ", ".join(f"{name} {count:,}" for name, count in sorted(total.items(), key=lambda each: -each[1]))
     paper.print(f"[dim]{count_text(sum(total.values()), 'AWS call')}: {said}[/]")
+
+
+def _show_drill(record: RunRecord, paper: Console) -> None:
+    if record.drill is None:
+        return
+    drill = record.drill
+    paper.print(f"[bold]drill:[/] rehearsed {plain(', '.join(drill.rehearsed) or 'nothing')}")
+    if drill.not_rehearsed:
+        planned = count_text(drill.planned_only, "change")
+        paper.print(f"  not rehearsed: {plain(', '.join(drill.not_rehearsed))} ({planned} planned only)")
+    paper.print(f"  removed again: {count_text(drill.removed, 'change')}; left: {drill.left:,}")
 
 
 def _show_next(record: RunRecord, paper: Console) -> None:

@@ -16,7 +16,7 @@ from chalicelib.domain.checking_references import Known, reference_problem, sour
 from chalicelib.domain.complaint import Path, Problem, problems_of
 from chalicelib.domain.fitting import Shape, can_fit, one_of, shape_of, with_article
 from chalicelib.domain.pattern import check_pattern
-from chalicelib.domain.runbook import PHASES, UNDO_PREFIX, EventTrigger, Group, Phase, Runbook, Step
+from chalicelib.domain.runbook import PHASES, UNDO_PREFIX, EventTrigger, Group, Phase, Runbook, ScheduleTrigger, Step
 from chalicelib.domain.runbook_inputs import InputType
 from chalicelib.domain.signature import Signature, Signatures
 from chalicelib.domain.spelling import did_you_mean
@@ -35,7 +35,7 @@ def check(runbook: Runbook, signatures: Signatures) -> list[Problem]:
         runbook: As its model accepted it.
         signatures: The actions there are, by name.
     """
-    problems = [*_ids(runbook), *_undoing(runbook), *_triggers(runbook), *_inputs(runbook)]
+    problems = [*_ids(runbook), *_undoing(runbook), *_drills(runbook), *_triggers(runbook), *_inputs(runbook)]
     known = Known(runbook, signatures)
     for phase in PHASES:
         for at, group in enumerate(runbook.groups(phase)):
@@ -83,6 +83,18 @@ def _undoing(runbook: Runbook) -> Iterator[Problem]:
                     yield Problem(
                         (*path, "on_failure"), f"nothing is taken back after '{phase}'", "write stop or continue"
                     )
+
+
+def _drills(runbook: Runbook) -> Iterator[Problem]:
+    for at, trigger in enumerate(runbook.when):
+        if isinstance(trigger, ScheduleTrigger) and trigger.mode == "drill" and runbook.drill is None:
+            yield Problem(("when", at, "mode"), "a drill needs a place to restore to", "add a section 'drill'")
+    for key, text in (runbook.drill.model_dump() if runbook.drill else {}).items():
+        for hole in holes(text):
+            wrong = [one for one in hole.references if one.root != "inputs" or one.names[0] not in runbook.inputs]
+            if hole.problem or wrong:
+                message = hole.problem or f"{wrong[0]} is no input of this runbook"
+                yield Problem(("drill", key), message, "write a text, or one reference to an input")
 
 
 def _triggers(runbook: Runbook) -> Iterator[Problem]:

@@ -62,8 +62,8 @@ def unwatched(runbooks: Iterable[Runbook], home: str) -> list[Unwatched]:
 
 
 def scheduled(book: Runbook) -> bool:
-    """Return True when a runbook runs by a schedule."""
-    return any(isinstance(trigger, ScheduleTrigger) for trigger in book.when)
+    """Return True when a runbook runs by a schedule, and is not only rehearsed by one."""
+    return any(isinstance(trigger, ScheduleTrigger) and trigger.mode == "run" for trigger in book.when)
 
 
 def _found(runbooks: Iterable[Runbook], home: str) -> Iterator[Protection | Unwatched]:

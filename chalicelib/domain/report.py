@@ -9,10 +9,11 @@ from pydantic import Field, JsonValue
 
 from chalicelib.domain.answer import Answer
 from chalicelib.domain.change import Failure, Finding
+from chalicelib.domain.drilling import DrillRecord, drill_record
 from chalicelib.domain.owing import Owed
 from chalicelib.domain.question import Asked, OpenQuestion, shown
 from chalicelib.domain.recovery import Measured, measured, recoveries_in, worst
-from chalicelib.domain.run import CallCount, Counts, Pause, Run, RunCause, RunState, StepRow, StepState
+from chalicelib.domain.run import DRILL, CallCount, Counts, Pause, Run, RunCause, RunState, StepRow, StepState
 from chalicelib.domain.runbook import PHASES, Runbook
 from chalicelib.domain.types import Strict
 
@@ -97,6 +98,7 @@ class RunRecord(Strict):
     holder: str = ""
     paused: Pause | None = None
     owes: dict[str, Owed] = Field(default_factory=dict)
+    drill: DrillRecord | None = None
 
 
 def record_of(run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[str, Owed], now: datetime) -> RunRecord:
@@ -130,6 +132,7 @@ def record_of(run: Run, runbook: Runbook, rows: Sequence[StepRow], owed: dict[st
         holder=run.holder,
         paused=None if run.ended else run.pause,
         owes=dict(owed),
+        drill=drill_record(rows, len(owed)) if run.mode == DRILL else None,
     )
 
 

@@ -94,11 +94,13 @@ class ScheduleTrigger(Strict):
         schedule: `rate(...)`, `cron(...)` or `at(...)`.
         timezone: IANA name of the zone that the expression is read in.
         max_age: Older firings are refused; None = one period of the schedule.
+        mode: `drill` rehearses the runbook, at the place that its `drill:` section states.
     """
 
     schedule: str
     timezone: str = "UTC"
     max_age: Duration | None = None
+    mode: Literal["run", "drill"] = "run"
 
     @field_validator("schedule")
     @classmethod
@@ -185,6 +187,22 @@ class Guard(Strict):
         return value
 
 
+class DrillSection(Strict):
+    """Where drills restore to: a place that nothing else uses. Each is a text, or one reference to an input.
+
+    Attributes:
+        subnet: The isolated subnet.
+        security_group: The only security group of what is restored.
+        instance_profile: Name of the instance profile of restored instances.
+        db_subnet_group: The DB subnet group of restored databases; without it drills restore none.
+    """
+
+    subnet: Annotated[str, Field(min_length=1, max_length=255)]
+    security_group: Annotated[str, Field(min_length=1, max_length=255)]
+    instance_profile: Annotated[str, Field(min_length=1, max_length=255)]
+    db_subnet_group: Annotated[str, Field(max_length=255)] = ""
+
+
 _PLAIN: dict[str, Any] = {"with_": {}, "if_": None, "unless": None, "within": None, "tolerate": None}
 
 
@@ -224,6 +242,7 @@ class Runbook(Strict):
     )
     objectives: Objectives = Objectives()
     guard: Guard
+    drill: DrillSection | None = None
     steps: Annotated[tuple[Line, ...], Field(min_length=1)]
     verify: tuple[Step, ...] = ()
     on_failure: tuple[Step, ...] = ()

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from chalicelib.domain.runbook import (
     AlarmTrigger,
+    DrillSection,
     EventTrigger,
     Group,
     Guard,
@@ -32,7 +33,7 @@ from chalicelib.domain.types import format_duration
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"type": "string", "pattern": r"\$\{\{.*\}\}", "description": "A reference, for example ${{ inputs.x }}"}
 _MODELS: tuple[type[BaseModel], ...] = (
-    Runbook, Step, Group, ScheduleTrigger, AlarmTrigger, EventTrigger, Objectives, Guard, InputSpec,
+    Runbook, Step, Group, ScheduleTrigger, AlarmTrigger, EventTrigger, Objectives, Guard, DrillSection, InputSpec,
 )  # fmt: skip
 _SECTION = "\n\nAttributes:\n"
 _LATE_PHASES = ("verify", "on_failure", "always")  # whose steps may go without an id

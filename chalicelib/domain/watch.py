@@ -42,7 +42,14 @@ class Breach(Strict):
         return self.told_at is None or now - self.told_at >= TOLD_EVERY
 
 
-def missed(book: Runbook, last_success: datetime | None, first_watched: datetime, now: datetime) -> str:
+def success_of(runbook: str, mode: str) -> str:
+    """Name under which a success is noted: a drill that succeeds is no backup, nor the other way round."""
+    return runbook if mode == "run" else f"{runbook}.{mode}"
+
+
+def missed(
+    book: Runbook, last_success: datetime | None, first_watched: datetime, now: datetime, mode: str = "run"
+) -> str:
     """Return what is wrong with a runbook's schedules; "" when all is well.
 
     A firing is missed when no run that was caused then or later has succeeded by the time that the steps may take.
@@ -52,9 +59,10 @@ def missed(book: Runbook, last_success: datetime | None, first_watched: datetime
         last_success: When the newest run that succeeded was caused; None = never.
         first_watched: Since when it is known; what was due before is not held against it.
         now: The time.
+        mode: Of which of its schedules: those that run it, or those that rehearse it.
     """
     since = max(last_success, first_watched) if last_success else first_watched
-    for trigger in (each for each in book.when if isinstance(each, ScheduleTrigger)):
+    for trigger in (each for each in book.when if isinstance(each, ScheduleTrigger) and each.mode == mode):
         schedule = parse(trigger.schedule)
         due = schedule.next_after(since, trigger.timezone)
         period = schedule.period(now, trigger.timezone)
@@ -105,7 +113,7 @@ def too_short(book: Runbook, now: datetime) -> str:
 
 def _longest_gap(book: Runbook, now: datetime) -> timedelta | None:
     """Return the longest time between two of the next firings of all schedules together."""
-    triggers = [each for each in book.when if isinstance(each, ScheduleTrigger)]
+    triggers = [each for each in book.when if isinstance(each, ScheduleTrigger) and each.mode == "run"]
     moments, at = [], now
     for _ in range(FIRINGS):
         following = [found for each in triggers if (found := parse(each.schedule).next_after(at, each.timezone))]

@@ -16,10 +16,12 @@ from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, EffectState
 from chalicelib.domain.notice import NoticeKind
 from chalicelib.domain.protection import Protection
-from chalicelib.domain.run import Run, RunState, StepRow
+from chalicelib.domain.run import DRILL, Run, RunState, StepRow
 from chalicelib.domain.runbook import UNDO, Step
 from chalicelib.domain.signature import Signatures
+from chalicelib.domain.watch import success_of
 from chalicelib.engine.asking import Asking
+from chalicelib.engine.drilling import Drilling, Unasked, give_way
 from chalicelib.engine.driver import Driver
 from chalicelib.engine.ending import ending
 from chalicelib.engine.flow import Flow
@@ -65,7 +67,10 @@ class Engine:
         driver = Driver.over(ledger, clock, journal, settings.pace)
         self._asking = Asking(ledger, clock, journal, paged, settings.api_url)
         self._steps = Steps(ledger, aws, actions, clock, settings, driver, self._asking, paged, protected)
-        self._undoing = Undoing(**{each.name: getattr(self._steps, each.name) for each in fields(self._steps)})
+        parts = {each.name: getattr(self._steps, each.name) for each in fields(self._steps)}
+        self._undoing = Undoing(**parts)
+        unasked = Unasked(**{each.name: getattr(self._asking, each.name) for each in fields(self._asking)})
+        self._drilling = Drilling(**{**parts, "asking": unasked})
         self._memory: dict[str, RunMemory] = {}
 
     @property
@@ -92,6 +97,7 @@ class Engine:
         memory = recall(self.ledger, run, self._memory.pop(run_id, None))
         begin_round(self.ledger, memory, self.clock.now())
         take_note(self.ledger, self.journal, memory, self.clock.now())
+        memory.run = give_way(self.ledger, self.actions, memory.run, self.clock.now())
         seen = Look(Lasting.SEEN) if run.stop else look(memory, self.aws, self.clock.now())
         tick = self._worked(memory) if seen.state is Lasting.SEEN else self._unseen(memory, seen)
         if not tick.ended:
@@ -160,7 +166,8 @@ class Engine:
     def _moved(self, memory: RunMemory, phase: str, step: Step, until: datetime) -> bool:
         """Work on one step and record it; returns True when it has come into another state."""
         before = memory.rows.get(step.id)
-        row = (self._undoing if phase == UNDO else self._steps).work(memory, phase, step, until)
+        works = self._drilling if memory.run.mode == DRILL else self._steps
+        row = (self._undoing if phase == UNDO else works).work(memory, phase, step, until)
         if self.clock.now() >= until + timedelta(seconds=self.settings.pace.send_window_s):
             ensure_held(self.ledger, memory)
         if row.settled:
@@ -238,7 +245,7 @@ class Engine:
         state = came_to.state
         ended = self._recorded(memory).model_copy(update={**came_to._asdict(), "ended_at": self.clock.now()})
         if state is RunState.SUCCEEDED:
-            self.ledger.note_success(run.runbook, run.cause.occurred_at)
+            self.ledger.note_success(success_of(run.runbook, run.mode), run.cause.occurred_at)
         self._asking.end(memory)
         self.teller.will_end(ended)
         owed = len(self.ledger.owed(run.run_id))

@@ -14,7 +14,7 @@ from chalicelib.domain.aws_news import GLOBAL
 from chalicelib.domain.event import AlarmEvent, OtherEvent, ScheduleEvent, parse
 from chalicelib.domain.matching import Match, matches, too_old
 from chalicelib.domain.run import RunCause, RunState
-from chalicelib.domain.runbook import Runbook
+from chalicelib.domain.runbook import Runbook, ScheduleTrigger
 from chalicelib.domain.template import check_inputs
 from chalicelib.engine.starter import Refusal
 from chalicelib.engine.sweeper import Sweeps, sweep
@@ -127,7 +127,8 @@ def _take_in(event: AnyEvent, match: Match, services: TakesIn) -> dict[str, Any]
     inputs, refused = _inputs(runbook)
     late = too_old(event, match.trigger, now)
     refused = Refusal(code="cause.too_old", why=late) if late else refused
-    started = services.starter.start(runbook, cause, inputs, refused=refused, before_refusal=teller.will_end)
+    mode = match.trigger.mode if isinstance(match.trigger, ScheduleTrigger) else "run"
+    started = services.starter.start(runbook, cause, inputs, refused=refused, before_refusal=teller.will_end, mode=mode)
     run = started.run
     if run.state is RunState.REFUSED:  # also one that was recorded before, and perhaps not told
         teller.ended(run, now)

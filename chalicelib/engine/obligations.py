@@ -17,6 +17,7 @@ from chalicelib.domain.notice import Notice, NoticeKind, headline
 from chalicelib.domain.owing import TOLD_AFTER, Owed
 from chalicelib.domain.run import Run
 from chalicelib.engine.pausing import pause_for
+from chalicelib.engine.strays import Strays
 from chalicelib.errors import ActionError, ErrorKind, LifeboatError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Debts:
     def sweep(self) -> list[Tried]:
         """Try what is due, of all runs of this Region, oldest first, for about two minutes at most."""
         began = self.clock.now()
+        Strays(self.engine).sweep()
         ready = [(run_id, owed) for run_id, owed in self.ledger.owing() if owed.ready(began)]
         ready.sort(key=lambda one: (one[1].next_at or one[1].due or one[1].since, one[0], one[1].name))
         tried: list[Tried] = []
@@ -63,9 +65,9 @@ class Debts:
         return tried
 
     def due(self) -> bool:
-        """Return True when there is something to try now."""
+        """Return True when there is something to try now, or something of a drill to look for."""
         now = self.clock.now()
-        return any(owed.ready(now) for _, owed in self.ledger.owing())
+        return any(owed.ready(now) for _, owed in self.ledger.owing()) or bool(Strays(self.engine).ended())
 
     def of_run(self, run_id: str, name: str = "") -> list[Tried]:
         """Try what one run owes and is due, or the one that is named, due or not."""

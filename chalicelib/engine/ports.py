@@ -227,6 +227,18 @@ class Ledger(Questions, Protocol):
         """Note what came of a try, and let it go for the next one."""
         ...
 
+    def note_drill(self, run_id: str) -> None:
+        """Note that a drill may have made something."""
+        ...
+
+    def drills(self) -> list[str]:
+        """Return the drills that may have made something."""
+        ...
+
+    def forget_drill(self, run_id: str) -> None:
+        """Note that nothing of a drill is left."""
+        ...
+
     def mark_untold(self, run_id: str) -> None:
         """Note that the end of a run is to be told. Twice is once."""
         ...

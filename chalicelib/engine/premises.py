@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Review, StepContext
 from chalicelib.domain.change import Change, Effect, EffectState, Failure
-from chalicelib.domain.run import StepRow
+from chalicelib.domain.run import DRILL, StepRow
 from chalicelib.engine.memory import RunMemory, StepMemory, by_order
 from chalicelib.engine.ports import Clock, Ledger
 from chalicelib.engine.recording import record
@@ -67,7 +67,12 @@ class Premises:
     def leased(
         self, memory: RunMemory, row: StepRow, step: StepMemory, kind: str, wave: Sequence[Change]
     ) -> list[Change]:
-        """Claim the wave's targets; what another run has ends as a conflict that names that run."""
+        """Claim the wave's targets; what another run has ends as a conflict that names that run.
+
+        A drill claims nothing: it touches only its own, and must not stand in the way of a recovery.
+        """
+        if memory.run.mode == DRILL:
+            return list(wave)
         mine, allowed, ended = memory.run.run_id, [], {}
         for change in wave:
             holders = {target: self.ledger.lease(kind, target, mine) for target in change.targets or (change.resource,)}

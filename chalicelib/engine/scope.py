@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from chalicelib.actions.base import Action, Check, StepContext
+from chalicelib.actions.base import Action, Check, DrillSite, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import filled_items
-from chalicelib.domain.run import StepRow, run_fields
+from chalicelib.domain.run import DRILL, StepRow, run_fields
 from chalicelib.domain.runbook import UNDO, ScheduleTrigger, Step
 from chalicelib.domain.template import Scope, fill
 from chalicelib.domain.types import format_duration
@@ -73,9 +73,24 @@ def context_of(memory: RunMemory, step_id: str, phase: str, aws: Aws, limits: Li
         summary=summary_of(memory, now),
         answer=answered.choice if answered else "",
         answered=answered,
+        drill=site_of(memory),
         troubled_since=memory.run.cause.since or memory.run.cause.occurred_at,
         causes=(memory.run.cause, *memory.run.joined),
         opened_at=memory.run.opened.get(step_id),
+    )
+
+
+def site_of(memory: RunMemory) -> DrillSite | None:
+    """Return where this drill may make things; None when it is none."""
+    section = memory.runbook.drill
+    if memory.run.mode != DRILL or section is None:
+        return None
+    said = fill(section.model_dump(), Scope(inputs=memory.run.inputs, steps={}, run={}, objectives={}))
+    return DrillSite(
+        subnet_id=str(said["subnet"]),
+        security_group_id=str(said["security_group"]),
+        instance_profile=str(said["instance_profile"]),
+        db_subnet_group=str(said["db_subnet_group"]),
     )
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.domain.run import Run, RunCause, RunState, UndoOrder, run_id_for
+from chalicelib.domain.run import DRILL, Run, RunCause, RunState, UndoOrder, run_id_for
 from chalicelib.domain.runbook import Runbook
 from chalicelib.domain.template import check_inputs
+from chalicelib.engine.drilling import recovery_under_way
 from chalicelib.engine.ports import Clock, Launcher, Ledger
+from chalicelib.engine.scope import Actions
 from chalicelib.errors import InputError, RefusedError
 from chalicelib.settings import Settings
 
@@ -41,8 +43,9 @@ class Refusal(NamedTuple):
 class Starter:
     """Starts runs."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, settings: Settings, launcher: Launcher) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, settings: Settings, launcher: Launcher, actions: Actions) -> None:
         self.ledger, self.clock, self.settings, self.launcher = ledger, clock, settings, launcher
+        self.actions = actions
 
     def start(
         self,
@@ -52,6 +55,7 @@ class Starter:
         *,
         refused: Refusal | None = None,
         before_refusal: Callable[[Run], None] = lambda _: None,
+        mode: str = "run",
     ) -> Started:
         """Make sure that the cause has its run, without driving it.
 
@@ -65,19 +69,24 @@ class Starter:
             inputs: Checked inputs, JSON-safe.
             refused: Why the cause is not acted upon, if it is not.
             before_refusal: Called before a refused run is recorded.
+            mode: `drill` rehearses: it is nobody's active run, joins none, and does not begin beside a recovery.
 
         Raises:
-            RefusedError: the key was used before with other inputs (`run.key_reused`).
+            RefusedError: the key was used before with other inputs (`run.key_reused`); of a drill: the runbook states
+                no place for it (`drill.no_site`), or a recovery is under way (`drill.recovery_first`).
             StoreError: the ledger cannot be reached; nothing was started, or the same call finds it.
         """
-        run = self._new(runbook, cause, inputs, refused)
+        run = self._new(runbook, cause, inputs, refused, mode)
         existing = self.ledger.load(run.run_id)
         if existing:
             return Started(_same(existing, run.inputs), "existing")
         if refused:
             before_refusal(run)
             return Started(self.ledger.create(run, _compiled(runbook)), "refused")
-        other = self._joined(run, runbook) if cause.kind != BY_HAND else None
+        if mode == DRILL:
+            self._may_drill(runbook)
+            self.ledger.note_drill(run.run_id)
+        other = self._joined(run, runbook) if cause.kind != BY_HAND and mode != DRILL else None
         if other:
             return Started(other, "joined")
         made = self.ledger.create(run, _compiled(runbook))
@@ -95,7 +104,7 @@ class Starter:
             return self._joined(run, runbook)
         return other
 
-    def known(self, runbook: str, key: str, given: Mapping[str, Any]) -> Run | None:
+    def known(self, runbook: str, key: str, given: Mapping[str, Any], mode: str = "run") -> Run | None:
         """Return the run that a key names already, if it was asked for with the same inputs; None when it names none.
 
         The inputs are read as the run's own runbook reads them: no deployment in between changes what was asked for.
@@ -103,7 +112,7 @@ class Starter:
         Raises:
             RefusedError: the key was used before with other inputs (`run.key_reused`).
         """
-        run = self.ledger.load(run_id_for(self.settings.region, runbook, "run", key))
+        run = self.ledger.load(run_id_for(self.settings.region, runbook, mode, key))
         if run is None:
             return None
         try:
@@ -156,15 +165,30 @@ class Starter:
                 f"'{run.run_id}' did. Wait for it, or stop it.",
             )
 
-    def _new(self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], refused: Refusal | None) -> Run:
+    def _may_drill(self, runbook: Runbook) -> None:
+        if runbook.drill is None:
+            raise RefusedError(
+                "drill.no_site",
+                f"Runbook {runbook.name} has no section 'drill', which says where a drill may restore to.",
+            )
+        other = recovery_under_way(self.ledger, self.actions)
+        if other:
+            raise RefusedError(
+                "drill.recovery_first", f"Run '{other.run_id}' recovers something; rehearse once it has ended."
+            )
+
+    def _new(
+        self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], refused: Refusal | None, mode: str
+    ) -> Run:
         now = self.clock.now()
-        run_id = run_id_for(self.settings.region, runbook.name, "run", cause.key)
+        run_id = run_id_for(self.settings.region, runbook.name, mode, cause.key)
         return Run(
             run_id=run_id,
             key=cause.key,
             runbook=runbook.name,
             region=self.settings.region,
             state=RunState.REFUSED if refused else RunState.RUNNING,
+            mode=mode,
             cause=cause,
             inputs=dict(inputs),
             started_at=now,

@@ -6,10 +6,10 @@ from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, EffectState, Failure
 from chalicelib.domain.run import Run, RunState
 from chalicelib.domain.types import Strict
+from chalicelib.engine.inverse import inverse_of
 from chalicelib.engine.memory import RunMemory, recall
 from chalicelib.engine.ports import Clock, Ledger
 from chalicelib.engine.scope import Actions, context_of
-from chalicelib.engine.undoing import inverse_of
 from chalicelib.settings import Settings
 
 

@@ -12,20 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from chalicelib.actions.base import Action, ActionModel, Review, StepContext, Undo
-from chalicelib.domain.change import Change, Effect, EffectState, Failure, Plan
-from chalicelib.domain.run import Run, StepRow, StepState, UndoOrder
+from chalicelib.actions.base import Action, ActionModel, Review, StepContext
+from chalicelib.domain.change import Change, Effect, EffectState, Plan
+from chalicelib.domain.run import DRILL, Run, StepRow, StepState, UndoOrder
 from chalicelib.domain.runbook import UNDO_PREFIX, Step
 from chalicelib.engine.driver import left_behind
-from chalicelib.engine.memory import RunMemory, by_order
+from chalicelib.engine.inverse import CANNOT, Inverse, action_of, inverse_of, there
+from chalicelib.engine.leftovers import leftovers, only_own
+from chalicelib.engine.memory import RunMemory
 from chalicelib.engine.ports import Ledger
 from chalicelib.engine.recording import record
 from chalicelib.engine.scope import Actions, context_of
 from chalicelib.engine.steps import Steps
-from chalicelib.errors import InputError
 from chalicelib.settings import Limits
 
-CANNOT = "undo.cannot"
 TRIED_AGAIN = frozenset({EffectState.FAILED, EffectState.CONFLICT})
 
 
@@ -44,7 +44,7 @@ class TakingBack(Action[Nothing]):
 
     def __init__(self, actions: Actions, ledger: Ledger, changes: Sequence[Change]) -> None:
         self.actions, self.ledger = actions, ledger
-        self._all = [_action(actions, by) for by in sorted({change.by for change in changes})]
+        self._all = [action_of(actions, by) for by in sorted({change.by for change in changes})]
 
     def plan(self, given: Nothing, ctx: StepContext) -> Plan:  # noqa: ARG002 - see `inverse_of`
         """Plan nothing: the plan comes from what was done."""
@@ -56,7 +56,7 @@ class TakingBack(Action[Nothing]):
         for each in self._all:
             mine = [(change, effect) for change, effect in asked if change.by == each.name]
             found |= each.observe(mine, ctx) if mine else {}
-        return {key: _there(effect) for key, effect in found.items()}
+        return {key: there(effect) for key, effect in found.items()}
 
     def review(self, changes: Sequence[Change], needs: Mapping[str, Effect], ctx: StepContext) -> Mapping[str, Review]:
         """Let each action read its own premises again; what another run has leased is left to it."""
@@ -65,7 +65,7 @@ class TakingBack(Action[Nothing]):
             mine = [change for change in changes if change.by == each.name]
             said = each.review(mine, needs, ctx) if mine else {}
             found |= {key: replace(one, state="done") if one.state == "moot" else one for key, one in said.items()}
-            for change in mine if each.lease else ():
+            for change in mine if each.lease and ctx.drill is None else ():
                 other = self._leased(each.lease or "", change, ctx.run_id)
                 found |= {change.key: Review("conflict", other)} if other else {}
         return found
@@ -79,7 +79,7 @@ class TakingBack(Action[Nothing]):
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:
         """Make one effect by its own action."""
-        return _action(self.actions, change.by).apply(change, needs, ctx)
+        return action_of(self.actions, change.by).apply(change, needs, ctx)
 
     def window(self, limits: Limits) -> int | None:
         """Return the narrowest window of the actions."""
@@ -89,84 +89,6 @@ class TakingBack(Action[Nothing]):
     def outputs(self, given: Nothing, made: Sequence[tuple[Change, Effect]], ctx: StepContext) -> dict[str, Any]:  # noqa: ARG002
         """Return nothing: no step refers to it."""
         return {}
-
-
-@dataclass(frozen=True)
-class TakenBack:
-    """How the effect of one change is taken back: the keys of its inverse changes, in order."""
-
-    change: Change
-    effect: Effect
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Inverse:
-    """How everything that a step did is taken back, and what cannot be."""
-
-    changes: tuple[Change, ...]
-    cannot: tuple[Failure, ...]
-    parts: tuple[TakenBack, ...]
-
-
-def inverse_of(memory: RunMemory, actions: Actions, step_id: str, ctx: StepContext) -> Inverse:
-    """Return how what a step did is taken back: last made first, and what was built on something before it.
-
-    Args:
-        memory: The run, with all that its steps did.
-        actions: All actions, also those that runbooks may not use.
-        step_id: The step.
-        ctx: The context of that step.
-    """
-    action, known = _action(actions, memory.rows[step_id].uses), memory.step(step_id)
-    undone = [
-        (change, effect, action.undo(change, effect, ctx))
-        for change in reversed(by_order(known.changes.values()))
-        if _left_something(effect := known.effect(change.key))
-    ]
-    last = {change.key: undo.changes[-1].key for change, _, undo in undone if undo.changes}
-    before: dict[str, list[str]] = {}  # of each change: what is taken back before it, since it was built on it
-    for change, _, _ in undone:
-        for need in change.after if change.key in last else ():
-            before.setdefault(need, []).append(f"{UNDO_PREFIX}{step_id}/{last[change.key]}")
-    made: list[Change] = []
-    for change, _, undo in undone:
-        made += _chained(undo, step_id, before.get(f"{step_id}/{change.key}", ()))
-    return Inverse(
-        tuple(change.model_copy(update={"order": f"{at:06d}"}) for at, change in enumerate(made)),
-        tuple(
-            Failure(resource=change.resource, code=CANNOT, message=undo.cannot)
-            for change, _, undo in undone
-            if undo.cannot
-        ),
-        tuple(TakenBack(change, effect, tuple(each.key for each in undo.changes)) for change, effect, undo in undone),
-    )
-
-
-def _chained(undo: Undo, step_id: str, first_after: Sequence[str]) -> list[Change]:
-    """Return the inverse changes of one effect, each after the one before it."""
-    found: list[Change] = []
-    for change in undo.changes:
-        after = (f"{UNDO_PREFIX}{step_id}/{found[-1].key}",) if found else tuple(first_after)
-        found.append(change.model_copy(update={"by": undo.by, "after": after}))
-    return found
-
-
-def _there(effect: Effect) -> Effect:
-    """Return what is no longer needed as done: it is taken back already, and what comes after it can go on."""
-    return effect.model_copy(update={"state": EffectState.DONE}) if effect.state is EffectState.MOOT else effect
-
-
-def _left_something(effect: Effect) -> bool:
-    """Return True for what is there, and for what failed and may have left something in AWS."""
-    return effect.state is EffectState.DONE or (effect.state is EffectState.FAILED and effect.id is not None)
-
-
-def _action(actions: Actions, name: str) -> Action[Any]:
-    found = actions.get(name)
-    if not isinstance(found, Action):
-        raise InputError("undo.no_action", f"'{name}' is to take something back, and this version has no such action.")
-    return found
 
 
 @dataclass(frozen=True)
@@ -192,7 +114,8 @@ class Undoing(Steps):
         """Return how what a step did is taken back; `step` is the one that takes back."""
         step_id, now = step.id.removeprefix(UNDO_PREFIX), self.clock.now()
         ctx = context_of(memory, step_id, "steps", self.aws.reading(), self.settings.limits, now)
-        return inverse_of(memory, self.actions, step_id, replace(ctx, attempt=1))
+        inverse = inverse_of(memory, self.actions, step_id, replace(ctx, attempt=1))
+        return only_own(memory, inverse) if memory.run.mode == DRILL else inverse
 
     def _void(self, memory: RunMemory, step: Step) -> None:
         """Strike out what the run owed about effects that are taken back."""
@@ -204,6 +127,8 @@ class Undoing(Steps):
                 following = tuple(f"{name}." for name in names)  # what came of it, e.g. the next extension of a shift
                 for name in sorted(one for one in open_ones if one in names or one.startswith(following)):
                     self.ledger.settle(memory.run.run_id, name, f"void: {step_id} was taken back")
+        for left in leftovers(memory, step_id) if memory.run.mode == DRILL else ():
+            self.ledger.owe(memory.run.run_id, left, self.clock.now())
 
 
 def begin(ledger: Ledger, run: Run, why: str, now: datetime, fence_s: int) -> Run:

@@ -17,9 +17,9 @@ from chalicelib.actions.base import StepContext
 from chalicelib.actions.protected import standing_of
 from chalicelib.domain.change import Finding
 from chalicelib.domain.notice import Notice, NoticeKind, headline
-from chalicelib.domain.protection import Protection, protections, scheduled
-from chalicelib.domain.runbook import Runbook
-from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue
+from chalicelib.domain.protection import Protection, protections
+from chalicelib.domain.runbook import Runbook, ScheduleTrigger
+from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue, success_of
 from chalicelib.engine.ports import Ledger
 from chalicelib.errors import ActionError, ErrorKind, InputError, LifeboatError, StoreError
 
@@ -154,11 +154,10 @@ def _valid(services: Watches, look: Look) -> Iterator[Runbook]:
 def _schedules(look: Look, books: Sequence[Runbook]) -> None:
     ledger = look.engine.ledger
     for book in books:
-        if scheduled(book):
-            first = ledger.first_watched(book.name, look.now)
-            look.found(
-                f"schedule.{book.name}", book.name, missed(book, ledger.last_success(book.name), first, look.now)
-            )
+        for mode in sorted({each.mode for each in book.when if isinstance(each, ScheduleTrigger)}):
+            name = success_of(book.name, mode)
+            first, last = ledger.first_watched(name, look.now), ledger.last_success(name)
+            look.found(f"schedule.{name}", book.name, missed(book, last, first, look.now, mode))
 
 
 def _pauses(look: Look) -> None:

@@ -17,6 +17,7 @@ from chalicelib.errors import InputError, RefusedError, StoreError
 from chalicelib.stores import rows
 from chalicelib.stores.answers import Answers
 from chalicelib.stores.claims import Claims, superseded
+from chalicelib.stores.drills import Drills
 from chalicelib.stores.pauses import Pauses
 from chalicelib.stores.table import ConditionError
 from chalicelib.stores.undoing import Undos
@@ -28,7 +29,7 @@ MINE = "{generation} = :generation AND {run_state} = :running"
 RECORDED = 50  # most effects of one update: far below DynamoDB's 4 KB of expression, whatever parses it
 
 
-class DynamoLedger(Claims, Pauses, Watch, Answers, Undos):
+class DynamoLedger(Claims, Pauses, Watch, Answers, Undos, Drills):
     """The ledger on DynamoDB; see `engine.ports.Ledger` for what each method promises."""
 
     keep_days = 400

@@ -12,6 +12,7 @@ What others than the holder write (`stop`, `joined`) and what conditions need (`
 | RUN#<run> | STATE#<step>#<page> | effects, an attribute for each change |
 | RUN#<run> | LEASE#<kind>#<resource> | that the run claimed it |
 | RUN#<run> | OWES#<name> | an obligation |
+| DRILLS#<region> | <run> | that a drill may have left something |
 | OWING#<region> | <run>#<name> | for finding obligations that are open |
 | RUNS#<region> | <time>#<run> | for listing, newest first |
 | RUNNING#<region> | <run> | for finding the running ones; removed when a run ends |

@@ -233,3 +233,20 @@ def test_reading_another_region_is_allowed() -> None:
         "with": {"select": {"tags": {"a": "b"}}, "since": "1d", "regions": ["eu-west-1"]},
     }
     assert told(CREATE, verify=[proof]) == []
+
+
+SITE = {"subnet": "${{ inputs.subnet }}", "security_group": "sg-1", "instance_profile": "drills"}
+
+
+def test_a_drill_refers_to_inputs_only_and_a_schedule_of_drills_needs_its_place() -> None:
+    inputs = {"subnet": {"type": "string", "default": "subnet-1"}}
+    when = [{"schedule": "rate(7 days)", "mode": "drill"}]
+    assert told(when=when, inputs=inputs, drill=SITE) == []
+    assert told(when=when) == [("when[0].mode", "a drill needs a place to restore to", "add a section 'drill'")]
+    hint = "write a text, or one reference to an input"
+    assert told(drill=SITE) == [("drill.subnet", "inputs.subnet is no input of this runbook", hint)]
+    assert told(drill={**SITE, "subnet": "${{ run.id }}"}) == [
+        ("drill.subnet", "run.id is no input of this runbook", hint)
+    ]
+    [(key, _, said)] = told(drill={**SITE, "subnet": "${{ inputs"})
+    assert (key, said) == ("drill.subnet", hint)

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.change import Finding
 from chalicelib.domain.run import Pause
 from chalicelib.domain.runbook import Runbook
-from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue, too_short
+from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue, success_of, too_short
 
 NIGHT = datetime(2031, 1, 8, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -124,3 +124,7 @@ def test_a_runbook_that_makes_no_points_has_no_rpo_to_keep() -> None:
     step = {"id": "s", "uses": "check.recovery_points", "with": {}}
     found = book().model_dump(by_alias=True) | {"steps": [step], "objectives": {"rpo": "1h"}}
     assert too_short(Runbook.model_validate(found), NIGHT) == ""
+
+
+def test_drills_by_schedule_are_watched_apart_from_runs() -> None:
+    assert (success_of("nightly", "run"), success_of("nightly", "drill")) == ("nightly", "nightly.drill")
