@@ -69,6 +69,7 @@ def _facts(action: Action[Any] | Check[Any]) -> list[str]:
     ]
     if isinstance(action, Action):
         facts.append(f"* What changes rely on is read again: {_reviews(action.review_every_s)}")
+        facts.append(f"* In a drill: {'carried out at its own place' if action.rehearsable else 'planned only'}")
     return facts
 
 

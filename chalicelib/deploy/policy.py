@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Check
 from chalicelib.actions.registry import INTERNAL, find
+from chalicelib.aws.drill_site import EC2_READS, RDS_READS, SITE_READS
 from chalicelib.deploy.names import API, DEAD_LETTERS, LEDGER, NOTICES, ON_EVENT, ON_SCHEDULE, RUN, Names, arn_of, sub
 from chalicelib.domain.runbook import AlarmTrigger, Runbook
 
@@ -78,6 +79,8 @@ def actions_use(runbooks: Sequence[Runbook]) -> list[Statement]:
     Resources cannot be named beforehand: what a runbook selects it selects by tag, at the time.
     """
     used = [frozenset(action.permissions) for action in carried_out(runbooks)]
+    if any(runbook.drill for runbook in runbooks):
+        used.append(frozenset((*SITE_READS, *EC2_READS, *RDS_READS)))
     encloses = any(permissions >= ENVELOPE for permissions in used)
     wanted = sorted({each for permissions in used for each in _beside_envelope(permissions)})
     changes = [each for each in wanted if not _reads(each) and not each.startswith(ANYWHERE)]

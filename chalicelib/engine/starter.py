@@ -59,9 +59,9 @@ class Starter:
     ) -> Started:
         """Make sure that the cause has its run, without driving it.
 
-        A cause by hand always has a run of its own, named by the caller's key. A trigger's cause joins the runbook's
-        active run, or the one that ended less than the cooldown ago. A cause that must not be acted upon is recorded as
-        a refused run. The same trigger's cause is the same run also when a deployment has changed the inputs' defaults.
+        A cause by hand has a run of its own, named by the caller's key. A trigger's cause joins the runbook's active
+        run, or the one that ended less than the cooldown ago. What must not be acted upon is recorded as a refused run.
+        The same trigger's cause is the same run also when a deployment has changed the inputs' defaults.
 
         Args:
             runbook: The compiled runbook; stored with the run.
@@ -72,8 +72,7 @@ class Starter:
             mode: `drill` rehearses: it is nobody's active run, joins none, and does not begin beside a recovery.
 
         Raises:
-            RefusedError: the key was used before with other inputs (`run.key_reused`); of a drill: the runbook states
-                no place for it (`drill.no_site`), or a recovery is under way (`drill.recovery_first`).
+            RefusedError: the key was used with other inputs (`run.key_reused`); `drill.no_site`; `drill.recovery_first`.
             StoreError: the ledger cannot be reached; nothing was started, or the same call finds it.
         """
         run = self._new(runbook, cause, inputs, refused, mode)
@@ -84,10 +83,8 @@ class Starter:
             before_refusal(run)
             return Started(self.ledger.create(run, _compiled(runbook)), "refused")
         if mode == DRILL:
-            self._may_drill(runbook)
-            self.ledger.note_drill(run.run_id)
-        other = self._joined(run, runbook) if cause.kind != BY_HAND and mode != DRILL else None
-        if other:
+            self._may_drill(run, runbook)
+        elif cause.kind != BY_HAND and (other := self._joined(run, runbook)):
             return Started(other, "joined")
         made = self.ledger.create(run, _compiled(runbook))
         return Started(_same(made, run.inputs), "new" if made is run else "existing")
@@ -165,7 +162,7 @@ class Starter:
                 f"'{run.run_id}' did. Wait for it, or stop it.",
             )
 
-    def _may_drill(self, runbook: Runbook) -> None:
+    def _may_drill(self, run: Run, runbook: Runbook) -> None:
         if runbook.drill is None:
             raise RefusedError(
                 "drill.no_site",
@@ -176,6 +173,7 @@ class Starter:
             raise RefusedError(
                 "drill.recovery_first", f"Run '{other.run_id}' recovers something; rehearse once it has ended."
             )
+        self.ledger.note_drill(run.run_id)
 
     def _new(
         self, runbook: Runbook, cause: RunCause, inputs: Mapping[str, Any], refused: Refusal | None, mode: str

@@ -235,3 +235,10 @@ def test_runbook_names_that_differ_only_by_hyphens_do_not_share_a_resource() -> 
     names = ["a-b", "ab", "a-1", "a1", "a"]
     books = [book(name, when=[{"schedule": "rate(1 day)"}] * 11) for name in names]
     assert len(properties("OnSchedule", *books)["Events"]) == 11 * len(names) + 2
+
+
+def test_whoever_may_drill_may_look_whether_the_place_is_production_s() -> None:
+    site = {"subnet": "subnet-1", "security_group": "sg-1", "instance_profile": "drills"}
+    assert "ec2:DescribeSecurityGroups" not in statements("RunRole", book())["ReadAndTell"]["Action"]
+    read = statements("RunRole", book(drill=site))["ReadAndTell"]["Action"]
+    assert {"ec2:DescribeSecurityGroups", "ec2:DescribeImages", "rds:DescribeDBClusters"} <= set(read)
