@@ -72,12 +72,11 @@ class Starter:
             mode: `drill` rehearses: it is nobody's active run, joins none, and does not begin beside a recovery.
 
         Raises:
-            RefusedError: the key was used with other inputs (`run.key_reused`); `drill.no_site`; `drill.recovery_first`.
+            RefusedError: the key has other inputs (`run.key_reused`); no drill may begin (`drill.no_site` ...).
             StoreError: the ledger cannot be reached; nothing was started, or the same call finds it.
         """
         run = self._new(runbook, cause, inputs, refused, mode)
-        existing = self.ledger.load(run.run_id)
-        if existing:
+        if existing := self.ledger.load(run.run_id):
             return Started(_same(existing, run.inputs), "existing")
         if refused:
             before_refusal(run)
