@@ -71,7 +71,7 @@ class Warm:
             summary=f"{asked['kind']} {asked['key']}",
             trigger=0 if asked["kind"] == "schedule" else None,
         )
-        runbook = self.runbooks[asked["runbook"]]
+        runbook = self.runbooks.get(asked["runbook"]) or services.catalog.load(asked["runbook"])
         started = services.starter.start(runbook, cause, check_inputs(runbook, {}))
         drove = not started.run.ended
         told = {"how": started.how, "run_id": started.run.run_id}
