@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "Whether there is free capacity in a healthy zone is unknown until instances are launched there."
 STANDARD = "L-1216C47A"  # quota of vCPUs of running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances
+STANDARD_FAMILIES = frozenset("acdhimrtz")
 
 
 def fitness(aws: Aws, region: str, found: Seen, moving: Iterable[InstanceTypeDef]) -> tuple[list[Fitness], list[str]]:
@@ -42,7 +43,7 @@ def fitness(aws: Aws, region: str, found: Seen, moving: Iterable[InstanceTypeDef
     offered, rooms = _offered(aws, region, types), _rooms(aws, region, vpcs)
     reserved = _best_effort(notes, "capacity reservations", lambda: _reserved(aws, region, types)) or Counter()
     if leaving:
-        notes += [_best_effort(notes, "the quota of vCPUs", lambda: _quota(aws, region)) or ""]
+        notes += [_best_effort(notes, "the quota of vCPUs", lambda: _quota(aws, region, leaving)) or ""]
     inhabited = {found.zone_of(each) for each in found.instances}
     zones = [
         Fitness(
@@ -110,11 +111,28 @@ def _reserved(aws: Aws, region: str, types: Iterable[str]) -> Counter[str]:
     return found
 
 
-def _quota(aws: Aws, region: str) -> str:
+def _quota(aws: Aws, region: str, leaving: list[InstanceTypeDef]) -> str:
+    """Say how the quota of vCPUs stands if what leaves runs elsewhere beside what it replaces."""
     client = aws.client("service-quotas", region)
     with translated(f"quotas in {region}", service="servicequotas"):
-        quota = client.get_service_quota(ServiceCode="ec2", QuotaCode=STANDARD)["Quota"]
-    return (
-        f"The quota of running On-Demand Standard instances is {quota['Value']:g} vCPUs; instances of the impaired "
-        "zone count in it until they are stopped."
-    )
+        quota = client.get_service_quota(ServiceCode="ec2", QuotaCode=STANDARD)["Quota"]["Value"]
+    said = f"The quota of running On-Demand Standard instances is {quota:g} vCPUs"
+    running = listing.instances(aws, region, {"instance-state-name": ["pending", "running"]})
+    used, more = vcpus(running), vcpus(leaving)
+    if used is None or more is None:
+        return f"{said}; how many run now is not known."
+    over = "" if used + more <= quota else ": NOT ENOUGH until old instances are stopped; ask AWS for more now"
+    return f"{said}; {used} run now, and {more} leave the zone{over}."
+
+
+def vcpus(instances: Iterable[InstanceTypeDef]) -> int | None:
+    """Return the vCPUs of instances of Standard families; None when AWS does not say."""
+    total = 0
+    for each in instances:
+        options = each.get("CpuOptions", {})
+        if each["InstanceType"][0] not in STANDARD_FAMILIES or each.get("InstanceLifecycle") == "spot":
+            continue
+        if "CoreCount" not in options:
+            return None
+        total += options["CoreCount"] * options.get("ThreadsPerCore", 1)
+    return total

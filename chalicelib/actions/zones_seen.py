@@ -214,9 +214,10 @@ def _told(found: Seen, causes: Sequence[RunCause]) -> list[Evidence]:
     made = []
     for cause in causes:
         about = cause.about
-        zone = found.names.get(str(about.get("zone")), "")
-        if about.get("health") and zone and about.get("status") != "closed":
-            made.append(_of_aws("health", zone, f"AWS Health told of {about.get('service', 'a service')} there"))
+        if about.get("health") and about.get("status") != "closed":
+            told = {found.names.get(str(about.get("zone")), ""), *_listed(about.get("zones_told"))}
+            what = f"AWS Health told of {about.get('service', 'a service')} there"
+            made += [_of_aws("health", zone, what) for zone in sorted(told & set(found.zones))]
         if about.get("autoshift") and str(about.get("away_from")) in found.zones:
             made.append(_of_aws("autoshift", str(about["away_from"]), "AWS told that it shifts traffic away from it"))
     return made

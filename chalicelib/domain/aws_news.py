@@ -20,6 +20,7 @@ from chalicelib.domain.types import Strict
 AWS_HEALTH, ZONAL_SHIFT, AUTO_SCALING = "aws.health", "aws.arc-zonal-shift", "aws.autoscaling"
 GLOBAL = "global"  # the Region of what concerns no single one
 _PAGE = re.compile(r"-\d+$")
+_ZONE_ID = re.compile(r"\b[a-z]{2,5}\d-az\d+\b")
 
 
 class News(Strict):
@@ -61,6 +62,8 @@ def _health(detail: Mapping[str, Any]) -> News:
     named = detail.get("communicationId")
     key = f"health/{_PAGE.sub('', named)}" if isinstance(named, str) and named else ""
     about = _texts(detail, zone="availabilityZone", service="service", status="statusCode", event="eventArn")
+    if "zone" not in about:  # then its words may tell, e.g. "a single Availability Zone (use1-az4)"
+        about["zones_told"] = list(dict.fromkeys(_ZONE_ID.findall(_words(detail.get("eventDescription")))))
     region = detail.get("eventRegion")
     return News(
         key=key,
@@ -68,6 +71,15 @@ def _health(detail: Mapping[str, Any]) -> News:
         since=_spoken(detail.get("startTime")),
         about={"health": True, **about},
     )
+
+
+def _words(described: Any) -> str:
+    texts = (
+        [each.get("latestDescription") for each in described if isinstance(each, Mapping)]
+        if isinstance(described, list)
+        else []
+    )
+    return " ".join(text for text in texts if isinstance(text, str))
 
 
 def _shift(raw: Mapping[str, Any], detail: Mapping[str, Any], occurred_at: datetime) -> News:

@@ -113,6 +113,8 @@ class Engine:
     def _unseen(self, memory: RunMemory, seen: Look) -> Tick:
         """Wait until it can be seen whether the cause lasts, or end without having done anything."""
         if seen.state is Lasting.WAITS:
+            until = seen.until.isoformat() if seen.until else ""
+            self.journal.note("waits to see whether its cause lasts", run_id=memory.run.run_id, until=until)
             return self._pause(memory, seen.until)
         update = {"state": RunState.REFUSED, "ended_at": self.clock.now(), "code": seen.code, "message": seen.why}
         ended = self._recorded(memory).model_copy(update=update)

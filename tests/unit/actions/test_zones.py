@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.actions.base import DrillSite, StepContext
 from chalicelib.actions.zones import Assess, AssessGiven, AssessMade
+from chalicelib.actions.zones_fit import STANDARD, vcpus
 from chalicelib.domain.change import Plan
 from chalicelib.domain.run import RunCause
 from chalicelib.errors import ActionError, InputError
@@ -112,6 +113,8 @@ def test_health_and_autoshift_that_set_the_run_off_are_evidence(world: World, zo
     made = plan(world, causes=told)
     assert any(line.startswith(f"{zone}: health: against") for line in made.notes)
     assert any(line.startswith(f"{zone}: autoshift: against") for line in made.notes)
+    worded = (cause(health=True, zones_told=[zone, "use9-az9"]), told[1])
+    assert any(line.startswith(f"{zone}: health: against") for line in plan(world, causes=worded).notes)
     closed = (cause(health=True, zone=name, status="closed"), cause(autoshift=False, away_from=zone), cause())
     with pytest.raises(InputError, match="Nothing speaks against"):
         plan(world, causes=closed)
@@ -199,3 +202,42 @@ def test_it_changes_nothing_and_is_found_again_after_a_lost_record(world: World,
     undo = ACTION.undo(change, found, ctx)
     assert (undo.by, undo.cannot) == ("", "")
     assert ACTION.name == "zones.assess"
+
+
+def instance(kind: str, cores: int | None = None, **more: Any) -> Any:
+    return {
+        "InstanceType": kind,
+        **({"CpuOptions": {"CoreCount": cores, "ThreadsPerCore": 2}} if cores else {}),
+        **more,
+    }
+
+
+def test_vcpus_of_standard_instances_are_counted_if_aws_tells_them() -> None:
+    assert vcpus([instance("m6i.large", 1), instance("r6i.xlarge", 2)]) == 6
+    assert vcpus([instance("p5.48xlarge", 96), instance("m6i.large", 1, InstanceLifecycle="spot")]) == 0
+    assert vcpus([instance("m6i.large")]) is None
+
+
+@pytest.mark.parametrize(("value", "enough"), [(9.0, False), (10.0, True)])
+def test_a_quota_that_would_be_passed_is_told_before_anything_moves(
+    world: World,
+    zones: dict[str, str],
+    value: float,
+    enough: bool,  # noqa: FBT001
+) -> None:
+    darken(world, zone_of(world, zones))  # three of five instances are there
+
+    def two_vcpus_each(parsed: dict[str, Any], **_: Any) -> None:
+        for each in (i for group in parsed["Reservations"] for i in group["Instances"]):
+            each["CpuOptions"] = {"CoreCount": 1, "ThreadsPerCore": 1}
+
+    def quota(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+        http_response.status_code = 200
+        parsed.clear()
+        parsed.update({"Quota": {"QuotaCode": STANDARD, "Value": value - 2}})
+
+    world.aws.client("ec2", "us-east-1").meta.events.register("after-call.ec2.DescribeInstances", two_vcpus_each)
+    world.aws.client("service-quotas", "us-east-1").meta.events.register("after-call.service-quotas.*", quota)
+    [note] = [each for each in plan(world).notes if each.startswith("The quota of running On-Demand")]
+    assert ("NOT ENOUGH" not in note) is enough
+    assert "5 run now, and 3 leave the zone" in note

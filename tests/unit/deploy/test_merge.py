@@ -148,6 +148,12 @@ def test_the_run_may_do_what_its_runbooks_actions_need_and_no_other_action() -> 
     assert allowed == set(ACTIONS["ebs.create_snapshots"].permissions)
 
 
+def test_the_run_may_read_alarms_again_where_a_trigger_says_for() -> None:
+    asks = book(when=[{"alarm": "shop", "for": "5m"}])
+    assert statements("RunRole", asks)["ReadAlarmsAgain"]["Action"] == ["cloudwatch:DescribeAlarms"]
+    assert "ReadAlarmsAgain" not in statements("RunRole", book(when=[ALARM]))
+
+
 def test_whoever_may_recover_may_take_it_back_but_removes_only_what_carries_a_run() -> None:
     lost = {"tags": {"app": "shop"}}
     asked = {"select": lost, "policy": "nightly", "away_from": "use1-az1", "to_zones": ["use1-az2"]}

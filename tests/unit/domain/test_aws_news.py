@@ -44,6 +44,13 @@ def test_what_health_does_not_say_is_not_made_up(odd: dict[str, Any]) -> None:
     assert (found.key, found.since) == ("", None)
 
 
+def test_without_a_zone_the_words_of_health_may_tell_it() -> None:
+    said = [{"language": "en_US", "latestDescription": "Errors in use1-az4. Traffic leaves use1-az4."}, "odd"]
+    assert health(availabilityZone=None, eventDescription=said).about["zones_told"] == ["use1-az4"]
+    assert health(availabilityZone=None, eventDescription="odd").about["zones_told"] == []
+    assert "zones_told" not in health(eventDescription=said).about
+
+
 def test_a_time_without_a_zone_is_no_time() -> None:
     assert health(startTime="Thu, 15 Jan 2026 09:58:00 -0000").since is None
 
