@@ -95,7 +95,8 @@ def _changes(
     made = [_terminate(draft, group, member, health.unwell[member.instance_id], needs) for member in wanted]
     if not tight:
         return made
-    return [resized(group, GROW, group.desired, ()), *made, resized(group, SHRINK, group.desired, tuple(ids_of(made)))]
+    back = resized(group, SHRINK, group.desired, tuple(ids_of(made))).model_copy(update={"after": needs})
+    return [resized(group, GROW, group.desired, ()), *made, back]
 
 
 def _terminate(draft: Draft, group: ScalingGroup, member: Member, why: str, needs: tuple[str, ...]) -> Change:

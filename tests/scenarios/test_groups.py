@@ -118,6 +118,16 @@ def test_three_bad_ones_go_one_after_the_other(shop: Shop) -> None:
     assert len({one.replacement for one in found.recovered}) == 3
 
 
+def test_a_group_at_its_minimum_grows_first_and_goes_back(shop: Shop) -> None:
+    shop.scaling.update_auto_scaling_group(AutoScalingGroupName="web", MinSize=12)
+    shop.sick(shop.first[0], scaling=NOBODY_NOTICES)
+    found = rotated(shop)
+    assert found.state is RunState.SUCCEEDED
+    shop.stage.control.advance(120)
+    assert (len(shop.serving()), shop.group()["DesiredCapacity"], shop.fewest) == (12, 12, 12)
+    assert shop.first[0] not in shop.serving()
+
+
 def test_eight_bad_of_twelve_hold_the_group_and_ask_and_a_no_leaves_them(shop: Shop) -> None:
     shop.sick(*shop.first[:8])
     run = shop.stage.start(shop.stage.book("replace-unhealthy"))

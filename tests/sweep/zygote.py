@@ -28,11 +28,13 @@ from chalicelib.settings import Settings
 from tests.sweep.steering import LateClock, Steering
 
 HOME, AWAY = "us-east-1", "us-west-2"
-RUNBOOKS = ("nightly-backup", "nightly-retention", "nightly-databases", "database-retention")
+RUNBOOKS = ("nightly-backup", "nightly-retention", "nightly-databases", "database-retention", "replace-unhealthy")
 HANGS_S = 120  # real time after which an attempt counts as hanging, and is ended
 CLIENTS = (
     *(("ec2", region, manner) for region in (HOME, AWAY) for manner in ("read", "once")),
     *(("rds", region, manner) for region in (HOME, AWAY) for manner in ("read", "once")),
+    *(("autoscaling", HOME, manner) for manner in ("read", "once", "write")),
+    ("elbv2", HOME, "read"),
     ("dynamodb", HOME, "write"),
     ("kms", HOME, "read"),
     ("kms", AWAY, "read"),
