@@ -33,7 +33,9 @@ class NoticeKind(StrEnum):
     CLEARED = "cleared"
 
 
-REFUSALS = ("guard.", "run.leased")  # codes of what Lifeboat was asked to do and did not let itself do
+# Codes of what Lifeboat was asked to do and did not let itself do, or was not let do by a person.
+# Nobody's answer is no decision: that is a failure, and somebody is to be woken.
+REFUSALS = ("guard.", "run.leased", "ask.declined")
 
 
 class Telling(Strict):
@@ -85,8 +87,9 @@ def notice_id(run_id: str, kind: NoticeKind, name: str) -> str:
 def end_kind(record: RunRecord) -> NoticeKind:
     """Return what the end of a run is told as.
 
-    Refused is a run of whose steps those that failed were not allowed by the guard or a lease, so nothing is broken in
-    AWS: a runbook is to be changed, or another run waited for. That checks then find nothing does not make it failed.
+    Refused is a run of whose steps those that failed were not allowed by the guard, a lease or a person, so nothing is
+    broken in AWS: a runbook is to be changed, another run waited for, or somebody asked again. That checks then find
+    nothing does not make it failed.
     """
     if record.state is RunState.FAILED:
         bad = [step for step in record.steps if step.phase == "steps" and step.state in BAD_STATES]

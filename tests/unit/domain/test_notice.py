@@ -41,8 +41,9 @@ def record(**more: Any) -> RunRecord:
 
 def test_a_failure_names_what_failed_counts_the_rest_and_says_what_is_left_behind() -> None:
     owes = {f"copies.vol-{n}": Owed(name=f"copies.vol-{n}", why="snap-1 was left.", since=AT) for n in range(7)}
-    told = of_run(record(owes=owes), NoticeKind.FAILED, "1", AT)
+    told = of_run(record(message="copies partial", owes=owes), NoticeKind.FAILED, "1", AT)
     text = "\n".join(told.lines)
+    assert "Why: copies partial" in text
     assert told.id == "r1.failed.1"
     assert told.subject == "Lifeboat: nightly failed in us-east-1"
     assert "RPO: 2h, wanted 1h, NOT met." in text
@@ -79,6 +80,8 @@ MIXED = step("failed", "step.failures", failures=[failure("run.leased"), failure
         ([step("failed", "guard.max_targets")], "refused"),
         ([step("succeeded", ""), step("failed", "guard.region"), step("failed", "check.failed", "verify")], "refused"),
         ([LEASED], "refused"),
+        ([step("failed", "ask.declined")], "refused"),
+        ([step("failed", "ask.expired")], "failed"),
         ([MIXED], "failed"),
         ([{**LEASED, "state": "partial"}], "failed"),
         ([step("failed", "guard.region"), step("failed", "action.denied")], "failed"),
