@@ -1,4 +1,4 @@
-"""`lifeboat demo`: a night of backups on the embedded AWS, in bad weather, with the engine killed in the middle.
+"""`lifeboat demo`: a night of backups on the embedded AWS in bad weather, a winter of them, and a zone that goes dark.
 
 Everything is real but AWS: the schedule fires into the same intake as in Lambda, the engine is a process of its own
 that is killed by SIGKILL, and what is claimed at the end was read from the embedded AWS, not from the engine.
@@ -40,9 +40,10 @@ def register(app: typer.Typer) -> None:
 def demo(
     seed: Annotated[int, typer.Option(help="Seed of all chance; the same seed is the same night.")] = 42,
 ) -> None:
-    """Show backups on the embedded AWS: a night with bad weather and a killed engine, then forty with retention."""
+    """Show it all on the embedded AWS: a night in bad weather, forty with retention, and a zone that goes dark."""
     from rich.console import Console
 
+    from chalicelib.cli import disaster
     from chalicelib.cli.winter import EVENING, Winter
     from chalicelib.sandbox.process import Sandbox
 
@@ -58,6 +59,11 @@ def demo(
         winter = Winter(console, box.control)
         winter.pass_by()
         good = winter.prove() and good
+    console.rule("[bold]A disaster: an Availability Zone goes dark")
+    with Sandbox.start(seed=seed, start=disaster.EVENING.isoformat()) as box:
+        night_of_it = disaster.Disaster(console, box.control)
+        night_of_it.prepare()
+        good = night_of_it.prove(night_of_it.strike()) and good
     if not good:
         raise typer.Exit(1)
 

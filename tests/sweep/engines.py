@@ -21,12 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a run is started; the same key is the same run. `at` is aware, UTC."""
+    """Why a run is started; the same key is the same run. `at` is aware, UTC. An `event` is taken in as it is."""
 
     key: str
     at: datetime
     kind: str = "schedule"
     runbook: str = "nightly-backup"
+    event: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Engines:
                 "kind": cause.kind,
                 "occurred_at": cause.at.isoformat(),
                 "runbook": cause.runbook,
+                **({"event": cause.event} if cause.event else {}),
             }
             for cause in causes
         ]

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.bootstrap import Services, build
-from chalicelib.domain.run import RunCause
+from chalicelib.domain.run import Run, RunCause
 from chalicelib.domain.runbook import Runbook
 from chalicelib.domain.template import check_inputs
+from chalicelib.engine.intake import on_event
 from chalicelib.engine.local import drive, hold
 from chalicelib.errors import LifeboatError
 from chalicelib.sandbox.client import VirtualClock, attach
@@ -28,7 +29,14 @@ from chalicelib.settings import Settings
 from tests.sweep.steering import LateClock, Steering
 
 HOME, AWAY = "us-east-1", "us-west-2"
-RUNBOOKS = ("nightly-backup", "nightly-retention", "nightly-databases", "database-retention", "replace-unhealthy")
+RUNBOOKS = (
+    "nightly-backup",
+    "nightly-retention",
+    "nightly-databases",
+    "database-retention",
+    "replace-unhealthy",
+    "az-evacuation",
+)
 HANGS_S = 120  # real time after which an attempt counts as hanging, and is ended
 CLIENTS = (
     *(("ec2", region, manner) for region in (HOME, AWAY) for manner in ("read", "once")),
@@ -43,6 +51,13 @@ CLIENTS = (
     ("rbin", AWAY, "read"),
     ("sns", HOME, "read"),
     ("sns", HOME, "once"),
+    ("cloudwatch", HOME, "read"),
+    ("service-quotas", HOME, "read"),
+    *(
+        (service, HOME, manner)
+        for service in ("autoscaling", "elbv2", "arc-zonal-shift", "ec2", "rds")
+        for manner in ("read", "write", "once")
+    ),
 )
 
 
@@ -65,6 +80,8 @@ class Warm:
         """Start or continue the run of a cause, drive it to its end, and tell what came of it."""
         self.steering.url = asked["url"]
         self.clock.clock = VirtualClock(asked["url"])
+        if "event" in asked:
+            return self._taken_in(asked["event"])
         services = self.services
         cause = RunCause(
             kind=asked["kind"],
@@ -75,10 +92,20 @@ class Warm:
         )
         runbook = self.runbooks.get(asked["runbook"]) or services.catalog.load(asked["runbook"])
         started = services.starter.start(runbook, cause, check_inputs(runbook, {}))
-        drove = not started.run.ended
-        told = {"how": started.how, "run_id": started.run.run_id}
-        run = drive(services.engine, hold(started.run, services.starter, new=started.how == "new"))
-        return {**told, "drove": drove, "state": run.state.value, "message": run.message, "generation": run.generation}
+        return self._driven(started.run, started.how)
+
+    def _taken_in(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Hand an event to the same intake as in Lambda, and drive the one run that it is for."""
+        [taken] = on_event(event, self.services)["runs"]
+        run = self.services.ledger.load(taken["run_id"])
+        assert run is not None
+        return self._driven(run, taken["outcome"])
+
+    def _driven(self, started: Run, how: str) -> dict[str, Any]:
+        drove, services = not started.ended, self.services
+        run = drive(services.engine, hold(started, services.starter, new=how == "new")) if drove else started
+        told = {"how": how, "run_id": started.run_id, "drove": drove}
+        return {**told, "state": run.state.value, "message": run.message, "generation": run.generation}
 
 
 def child(warm: Warm, asked: dict[str, Any], pipe: int) -> int:
