@@ -33,6 +33,7 @@ DAY = (
     (timedelta(hours=7, minutes=30), "database-retention"),
 )
 EVENING = FIRST - timedelta(hours=8)
+THEIRS = "before the upgrade, do not delete"
 LAST, DAILY, WEEKLY, MONTHLY = 3, 7, 4, 12  # as the shipped retention runbooks say
 
 
@@ -53,7 +54,9 @@ class Winter:
         """Make a snapshot that somebody else made, for nobody to touch."""
         ec2 = self.control.witness("ec2", self.estate["region"])
         made = ec2.create_snapshot(
-            VolumeId=self.estate["protected"][0], Description="before the upgrade, do not delete"
+            VolumeId=self.estate["protected"][0],
+            Description=THEIRS,
+            TagSpecifications=tags.for_snapshot({"owner": "lab"}),
         )
         return str(made["SnapshotId"])
 
@@ -147,8 +150,9 @@ class Winter:
         from chalicelib.cli.proof import snapshots_in
 
         home = self.estate["region"]
-        there = {one["SnapshotId"] for one in snapshots_in(self.control, home)}
-        return self.foreign in there and self._of_rds(home).get(self.estate["foreign_snapshot"]) == {"owner": "lab"}
+        there = {one["SnapshotId"]: (one["tags"], one["Description"]) for one in snapshots_in(self.control, home)}
+        volumes = there.get(self.foreign) == ({"owner": "lab"}, THEIRS)
+        return volumes and self._of_rds(home).get(self.estate["foreign_snapshot"]) == {"owner": "lab"}
 
     def _reasons(self) -> Table:
         """Return the nights whose points of one volume and of each database are kept, and why, as the plans say it."""

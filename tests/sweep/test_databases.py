@@ -40,6 +40,7 @@ class Estate:
         for _ in range(NIGHTS):
             self.past.night(*self.estate["protected_databases"])
         self.before = self.there()
+        self.faults: Counter[str] = Counter()
 
     def there(self) -> Seen:
         """Return the tags of every manual snapshot, by Region and name."""
@@ -68,6 +69,7 @@ class Estate:
             if outcomes[0].killed:
                 outcomes += self.engines.run(control.url, [cause])
             self.truth.steering.url = control.url
+            self.faults.update(control.faults())
             return outcomes, self.there()
         finally:
             self.truth.steering.url = self.box.url
@@ -107,11 +109,14 @@ def test_a_backup_of_databases_killed_at_any_call_has_one_point_and_one_copy_of_
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("seed", STORMS)
-def test_a_storm_over_rds_changes_nothing_about_the_end_also_when_killed(estate: Estate, seed: int) -> None:
-    for kill in (None, (20 + seed, "after")):
-        outcomes, found = estate.worked("nightly-databases", kill, {**STORM, "seed": seed})
-        assert not (said := estate.wrong_backup(outcomes, found)), said
+def test_a_storm_over_rds_changes_nothing_about_the_end_also_when_killed(estate: Estate) -> None:
+    estate.faults.clear()
+    for seed in STORMS:
+        for kill in (None, (20 + seed, "after")):
+            outcomes, found = estate.worked("nightly-databases", kill, {**STORM, "seed": seed})
+            assert not (said := estate.wrong_backup(outcomes, found)), f"seed {seed}: {said}"
+    print(f"storms over a backup of databases: {dict(estate.faults)}")  # noqa: T201
+    assert {"throttled", "answer_lost", "late_listing", "quota:SnapshotQuotaExceeded"} <= estate.faults.keys()
 
 
 @pytest.mark.parametrize("when", WHENS)
@@ -135,10 +140,13 @@ def test_an_expiry_of_databases_killed_at_any_call_deletes_what_was_planned_and_
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("seed", STORMS)
-def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(estate: Estate, seed: int) -> None:
+def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(estate: Estate) -> None:
     _, left = estate.worked("database-retention")
-    for kill in (None, (15 + seed, "after")):
-        outcomes, found = estate.worked("database-retention", kill, {**STORM, "seed": seed})
-        assert outcomes[-1].state == "succeeded"
-        assert found.keys() == left.keys()
+    estate.faults.clear()
+    for seed in STORMS:
+        for kill in (None, (15 + seed, "after")):
+            outcomes, found = estate.worked("database-retention", kill, {**STORM, "seed": seed})
+            assert outcomes[-1].state == "succeeded", seed
+            assert found.keys() == left.keys(), seed
+    print(f"storms over an expiry of databases: {dict(estate.faults)}")  # noqa: T201
+    assert {"throttled", "answer_lost"} <= estate.faults.keys(), "what is deleted has long been listed"

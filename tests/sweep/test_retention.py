@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -48,6 +49,7 @@ class Morning:
             self.past.night(estate["protected"][:2], estate["protected"][2:3])
         self.cause = Cause("schedule/0/expire", box.control.now(), runbook="nightly-retention")
         self.before = self.there()
+        self.faults: Counter[str] = Counter()
 
     def there(self) -> set[str]:
         return {*self.past.there(HOME), *self.past.there(AWAY)}
@@ -67,6 +69,7 @@ class Morning:
             if outcomes[0].killed:
                 outcomes += self.engines.run(control.url, [self.cause])
             self.truth.steering.url = control.url
+            self.faults.update(control.faults())
             deleted = [c["outcome"] for c in control.call_log() if c["operation"] == "DeleteSnapshot"]
             return outcomes, self.there(), deleted
         finally:
@@ -101,10 +104,13 @@ def test_an_expiry_killed_at_any_call_and_started_again_deletes_what_was_planned
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("seed", range(1, 1 + max(1, 8 * PERCENT // 100)))
-def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(morning: Morning, seed: int) -> None:
+def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(morning: Morning) -> None:
     _, left, _ = morning.expired()
-    for kill in (None, (15 + seed, "after")):
-        outcomes, found, _ = morning.expired(kill, storm(seed))
-        assert outcomes[-1].state == "succeeded"
-        assert found == left
+    morning.faults.clear()
+    for seed in range(1, 1 + max(1, 8 * PERCENT // 100)):
+        for kill in (None, (15 + seed, "after")):
+            outcomes, found, _ = morning.expired(kill, storm(seed))
+            assert outcomes[-1].state == "succeeded", seed
+            assert found == left, seed
+    print(f"storms over an expiry of volumes: {dict(morning.faults)}")  # noqa: T201
+    assert {"throttled", "answer_lost"} <= morning.faults.keys(), "what is deleted has long been listed"

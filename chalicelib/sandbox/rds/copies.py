@@ -16,6 +16,7 @@ from chalicelib.sandbox.rds.things import AVAILABLE, DatabaseSnapshot, RdsLand, 
 from chalicelib.sandbox.rds.wire import tags_in
 
 SOURCE_GONE = "The source snapshot was deleted before the copy was complete."
+RESERVED = "aws:"
 PARTS = 7  # of an ARN: arn:aws:rds:<region>:<account>:<kind>:<name>, where an automated one's name has a colon
 
 
@@ -28,11 +29,13 @@ def copy(call: RdsCall) -> Tree:
     if source.status != AVAILABLE:
         code = "InvalidDBClusterSnapshotStateFault" if call.of_cluster else "InvalidDBSnapshotState"
         raise AwsError(code, f"The snapshot {source.name} is not in the available state; it is {source.status}.")
+    copied_tags = _tags(call, source)
     key = _key(call, source)
     group = _option_group(call, source)
     _check_in_progress(call)
     check_quota(call)
     made = _begin(call, source, name, key, group)
+    made.tags = copied_tags
     return {prefix: snapshot_shape(made)}
 
 
@@ -41,6 +44,13 @@ def _source(call: RdsCall, named: str) -> DatabaseSnapshot:
         return call.snapshot(named)
     parts = named.split(":", PARTS - 1)
     return call.snapshot(parts[-1], land(parts[3]))
+
+
+def _tags(call: RdsCall, source: DatabaseSnapshot) -> dict[str, str]:
+    copied = source.tags if truth(call.text("CopyTags")) else {}
+    if any(key.startswith(RESERVED) for key in copied):
+        raise AwsError("InvalidParameterValue", "Tags that begin with aws: are reserved and cannot be copied.")
+    return {**copied, **tags_in(call.form)}
 
 
 def _key(call: RdsCall, source: DatabaseSnapshot) -> str:
@@ -93,7 +103,6 @@ def _begin(call: RdsCall, source: DatabaseSnapshot, name: str, key: str, group: 
     same_key = any(s.encrypted_with == key and not s.fails for s in siblings)
     moved = source.source.gib * (sky.settings.incremental_share if same_key and not source.is_copy else 1.0)
     takes_s = duration_s(sky, sky.settings.rds.copies, moved, where.region, name)
-    tags = {**(source.tags if truth(call.text("CopyTags")) else {}), **tags_in(call.form)}
     made = DatabaseSnapshot(
         source.kind,
         name,
@@ -104,7 +113,6 @@ def _begin(call: RdsCall, source: DatabaseSnapshot, name: str, key: str, group: 
         now_s,
         starts_s,
         starts_s + takes_s,
-        tags={k: v for k, v in tags.items() if not k.startswith("aws:")},
         encrypted_with=key,
         option_group=group,
         copy_of=source.arn,

@@ -45,6 +45,7 @@ def build(sky: Sky, home: str, away: str, zones: list[str], key_arn: str) -> dic
     foreign = begin(sky, where, where.databases["db", "scratch"], "before-upgrade", {"owner": "lab"})
     foreign.ready_at_s = foreign.visible_at_s = sky.now_s
     where.databases["db", "scratch"].busy.clear()
+    where.databases["db", "scratch"].facts["CopyTagsToSnapshot"] = True  # only since that snapshot was made
     return {
         "databases": {one.name: one.resource_id for one in made},
         "protected_databases": ["db:orders", "db:accounts", "cluster:events"],

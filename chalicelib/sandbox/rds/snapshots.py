@@ -116,8 +116,10 @@ def begin(
     before = any(s.source is database and not s.is_copy for s in where.snapshots.values())
     moved = database.gib * (sky.settings.incremental_share if before else 1.0)
     takes_s = duration_s(sky, sky.settings.rds.snapshots, moved, where.region, name)
+    carried = database.tags if database.facts.get("CopyTagsToSnapshot") else {}
+    own = {**carried, **tags}
     made = DatabaseSnapshot(
-        kind, name, where.region, database, now_s, now_s - LAG_S, now_s, now_s, now_s + takes_s, type_, dict(tags)
+        kind, name, where.region, database, now_s, now_s - LAG_S, now_s, now_s, now_s + takes_s, type_, own
     )
     made.encrypted_with, made.option_group = database.encrypted_with, database.option_group
     if database.name in sky.settings.rds.fail_snapshots:

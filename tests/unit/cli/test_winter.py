@@ -26,6 +26,11 @@ def test_a_short_winter_keeps_its_promise_and_what_somebody_takes_away_is_notice
         winter.pass_by()
         assert winter.prove(), paper.getvalue()
         assert "28 of 28 histories" in paper.getvalue()
-        box.control.witness("ec2", "us-east-1").delete_snapshot(SnapshotId=winter.foreign)
+        ec2, theirs = box.control.witness("ec2", "us-east-1"), {"Resources": [winter.foreign]}
+        ec2.create_tags(**theirs, Tags=[{"Key": "owner", "Value": "us"}])
+        assert not winter.prove(), "its tags are theirs too"
+        ec2.create_tags(**theirs, Tags=[{"Key": "owner", "Value": "lab"}])
+        assert winter.prove()
+        ec2.delete_snapshot(SnapshotId=winter.foreign)
         assert not winter.prove()
         assert "TOUCHED" in paper.getvalue()

@@ -24,6 +24,12 @@ def code(call: Any, **given: Any) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
+def told(world: World, name: str) -> list[dict[str, Any]]:
+    """Return the events of a snapshot, in order."""
+    found = [e["event"] for e in world.control.events() if e["event"].get("source") == "aws.rds"]
+    return sorted((e for e in found if e["detail"]["SourceIdentifier"] == name), key=lambda e: str(e["detail"]["Date"]))
+
+
 def made(world: World, name: str = "lifeboat-1", database: str = "orders") -> str:
     """Return the ARN of a snapshot that is done and seen by everyone."""
     rds = world.control.witness("rds", HOME)
@@ -166,11 +172,8 @@ def test_calls_are_throttled_in_rdss_words_answers_are_lost_and_events_come(worl
     world.control.weather(lost_answer_share=0.0)
     assert code(rds.create_db_snapshot, **one) == "DBSnapshotAlreadyExists"
     world.control.advance(HOUR)
-    [event] = [
-        e["event"]
-        for e in world.control.events()
-        if e["event"].get("source") == "aws.rds" and e["event"]["detail"]["SourceIdentifier"] == "lifeboat-1"
-    ]
+    begun, event = told(world, "lifeboat-1")
+    assert begun["detail"]["EventID"] == "RDS-EVENT-0040"
     assert (event["detail-type"], event["detail"]["EventID"]) == ("RDS DB Snapshot Event", "RDS-EVENT-0042")
 
 
@@ -180,3 +183,45 @@ def test_tags_are_set_listed_and_removed(world: World, rds: Any) -> None:
     assert rds.list_tags_for_resource(ResourceName=arn)["TagList"] == [{"Key": "lifeboat:hands-off", "Value": ""}]
     rds.remove_tags_from_resource(ResourceName=arn, TagKeys=["lifeboat:hands-off"])
     assert rds.list_tags_for_resource(ResourceName=arn)["TagList"] == []
+
+
+def test_copies_tell_that_they_begin_and_end_from_elsewhere_and_within_a_region(world: World, rds: Any) -> None:
+    arn = made(world)
+    west, asked = world.client("rds", WEST), {"SourceDBSnapshotIdentifier": arn, "SourceRegion": HOME}
+    west.copy_db_snapshot(**asked, TargetDBSnapshotIdentifier="away", KmsKeyId="alias/recovery")
+    rds.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="here")
+    assert [e["detail"]["EventID"] for e in told(world, "away")] == ["RDS-EVENT-0059"]
+    world.control.settle()
+    world.control.weather(rds={"fail_copies": ["orders"]})
+    rds.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="lost")
+    world.control.settle()
+    ids = {name: [e["detail"]["EventID"][-4:] for e in told(world, name)] for name in ("away", "here", "lost")}
+    assert ids == {"away": ["0059", "0060"], "here": ["0196", "0197"], "lost": ["0196", "0190"]}
+    away, here = told(world, "away")[-1], told(world, "here")[-1]
+    assert away["detail"]["Message"] == f"Finished copy of snapshot lifeboat-1 from region {HOME}"
+    assert (here["detail"]["Message"], here["detail"]["EventCategories"]) == (
+        f"Finished copy of snapshot lifeboat-1 in region {HOME}",
+        ["notification"],
+    )
+
+
+def test_a_copy_of_a_clusters_snapshot_tells_nothing(world: World, rds: Any) -> None:
+    rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="first", DBClusterIdentifier="events")
+    world.control.settle()
+    rds.copy_db_cluster_snapshot(SourceDBClusterSnapshotIdentifier="first", TargetDBClusterSnapshotIdentifier="second")
+    world.control.settle()
+    assert [e["detail"]["EventID"] for e in told(world, "first")] == ["RDS-EVENT-0074", "RDS-EVENT-0075"]
+    assert told(world, "second") == []
+
+
+def test_tags_of_aws_stop_a_copy_with_tags_and_snapshots_carry_tags_when_the_database_says_so(
+    world: World, rds: Any
+) -> None:
+    arn = made(world)
+    rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "aws:backup:source", "Value": "x"}])
+    asked = {"SourceDBSnapshotIdentifier": arn, "TargetDBSnapshotIdentifier": "copy"}
+    assert code(rds.copy_db_snapshot, **asked, CopyTags=True) == "InvalidParameterValue"
+    rds.copy_db_snapshot(**asked)
+    for database, carried in (("accounts", []), ("scratch", [{"Key": "app", "Value": "lab"}])):
+        found = rds.create_db_snapshot(DBSnapshotIdentifier=f"of-{database}", DBInstanceIdentifier=database)
+        assert found["DBSnapshot"]["TagList"] == carried
