@@ -218,7 +218,7 @@ def test_vcpus_of_standard_instances_are_counted_if_aws_tells_them() -> None:
     assert vcpus([instance("m6i.large")]) is None
 
 
-@pytest.mark.parametrize(("value", "enough"), [(9.0, False), (10.0, True)])
+@pytest.mark.parametrize(("value", "enough"), [(7.0, False), (8.0, True)])
 def test_a_quota_that_would_be_passed_is_told_before_anything_moves(
     world: World,
     zones: dict[str, str],
@@ -227,16 +227,16 @@ def test_a_quota_that_would_be_passed_is_told_before_anything_moves(
 ) -> None:
     darken(world, zone_of(world, zones))  # three of five instances are there
 
-    def two_vcpus_each(parsed: dict[str, Any], **_: Any) -> None:
+    def one_vcpu_each(parsed: dict[str, Any], **_: Any) -> None:
         for each in (i for group in parsed["Reservations"] for i in group["Instances"]):
             each["CpuOptions"] = {"CoreCount": 1, "ThreadsPerCore": 1}
 
     def quota(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
         http_response.status_code = 200
         parsed.clear()
-        parsed.update({"Quota": {"QuotaCode": STANDARD, "Value": value - 2}})
+        parsed.update({"Quota": {"QuotaCode": STANDARD, "Value": value}})
 
-    world.aws.client("ec2", "us-east-1").meta.events.register("after-call.ec2.DescribeInstances", two_vcpus_each)
+    world.aws.client("ec2", "us-east-1").meta.events.register("after-call.ec2.DescribeInstances", one_vcpu_each)
     world.aws.client("service-quotas", "us-east-1").meta.events.register("after-call.service-quotas.*", quota)
     [note] = [each for each in plan(world).notes if each.startswith("The quota of running On-Demand")]
     assert ("NOT ENOUGH" not in note) is enough
