@@ -16,7 +16,7 @@ from chalicelib.domain.lasting import Key, Proof, due_now, lasts, next_due, proo
 from chalicelib.engine.memory import RunMemory
 from chalicelib.errors import ActionError, ErrorKind
 
-ASK_AGAIN = timedelta(seconds=15)  # after CloudWatch did not answer
+ASK_AGAIN = timedelta(seconds=30)  # after CloudWatch did not answer
 GIVE_UP = timedelta(hours=1)  # so long after the last cause was due
 
 

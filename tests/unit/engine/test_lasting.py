@@ -130,7 +130,7 @@ def test_a_stop_ends_the_waiting(office: Office) -> None:
     assert office.lab.clock.now() < START + timedelta(minutes=5)
 
 
-@pytest.mark.parametrize(("code", "tries"), [("AccessDenied", 1), ("Throttling", 241)])
+@pytest.mark.parametrize(("code", "tries"), [("AccessDenied", 1), ("Throttling", 121)])
 def test_an_alarm_that_cannot_be_read_is_tried_for_an_hour_or_refused_at_once(
     office: Office, code: str, tries: int
 ) -> None:
