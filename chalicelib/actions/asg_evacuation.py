@@ -68,7 +68,7 @@ class EvacuateZone(Action[EvacuateZoneInput]):
 
     A change is done when AWS shows as many healthy instances in service outside the zone as the group wants. Where the
     zone comes back meanwhile, because somebody applied an older template, that is a conflict and is said.
-    Taken back by `asg.return_zone` or by undoing the run; a group that is without its zone for a day is told of.
+    Taken back by `asg.return_zone` or `lifeboat undo`; a group that is without its zone for a day is told of.
     """
 
     name: ClassVar[str] = "asg.evacuate_zone"
@@ -83,6 +83,7 @@ class EvacuateZone(Action[EvacuateZoneInput]):
     )
     within: ClassVar[timedelta] = timedelta(hours=1)
     settle_s: ClassVar[int | None] = 30
+    later: ClassVar[tuple[str, ...]] = ("asg.return_zone",)
     lease: ClassVar[str | None] = "zones"
     review_every_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = (

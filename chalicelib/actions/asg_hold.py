@@ -48,7 +48,7 @@ class HoldGroup(Action[HoldGroupInput]):
 
     No quantities; times are UTC. Suspends `ReplaceUnhealthy` and nothing else: the group goes on launching, scaling,
     rebalancing and judging health. What was suspended before is kept in the tag `lifeboat:held`. A group that is held
-    for a day is told of. Taken back by `asg.release_group`, or by undoing the run.
+    for a day is told of. Taken back by `asg.release_group`, or `lifeboat undo`.
     """
 
     name: ClassVar[str] = "asg.hold_group"
@@ -61,6 +61,7 @@ class HoldGroup(Action[HoldGroupInput]):
     )
     within: ClassVar[timedelta] = timedelta(minutes=15)
     settle_s: ClassVar[int | None] = 30
+    later: ClassVar[tuple[str, ...]] = ("asg.release_group",)
     calls: ClassVar[str] = (
         "Plan: DescribeAvailabilityZones, DescribeAutoScalingGroups per 100; with `when_healthy_below` also what "
         "`asg.replace_unhealthy` reads of health. Apply: CreateOrUpdateTags and SuspendProcesses per group. Observe: "

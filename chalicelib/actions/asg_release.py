@@ -55,6 +55,7 @@ class ReleaseGroup(Action[ReleaseGroupInput]):
     permissions: ClassVar[tuple[str, ...]] = (*READS, "autoscaling:DeleteTags", "autoscaling:ResumeProcesses")
     within: ClassVar[timedelta] = timedelta(minutes=15)
     settle_s: ClassVar[int | None] = 30
+    later: ClassVar[tuple[str, ...]] = ("asg.hold_group",)
     review_every_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = (
         "Plan: DescribeAvailabilityZones, DescribeAutoScalingGroups per 100. Before each wave: the same by name; with "

@@ -59,6 +59,7 @@ class ReturnZone(Action[ReturnZoneInput]):
     )
     within: ClassVar[timedelta] = timedelta(minutes=30)
     settle_s: ClassVar[int | None] = 30
+    later: ClassVar[tuple[str, ...]] = ("asg.evacuate_zone",)
     lease: ClassVar[str | None] = "zones"
     review_every_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = (

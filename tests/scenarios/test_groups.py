@@ -14,6 +14,7 @@ import pytest
 from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import Run, RunState
 from chalicelib.engine.answering import take
+from chalicelib.engine.local import drive, here
 from chalicelib.sandbox.client import Control
 from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import HOME, Stage, step
@@ -210,3 +211,21 @@ def test_groups_leave_a_dark_zone_while_its_calls_hang(stage: Stage, shop: Shop)
     assert "hung" not in {row["outcome"] for row in stage.control.calls()["by"]}
     assert sorted(found.owes) == ["return.api.use1-az1", "return.web.use1-az1"]
     assert {one.resource for one in found.recovered} == {"asg:api", "asg:web"}
+
+
+def test_undoing_the_run_returns_groups_to_what_they_were(stage: Stage, shop: Shop) -> None:
+    before = shop.group()
+    run = stage.start(stage.book("replace-unhealthy", steps=LEAVE))
+    stage.drive(run)
+    assert shop.group()["VPCZoneIdentifier"] != before["VPCZoneIdentifier"]
+    starter = stage.services.starter
+    ended = stage.services.engine.ledger.load(run.run_id)
+    assert ended is not None
+    undone = drive(stage.services.engine, starter.undo(ended, by="tester", reason="the zone is well", holder=here()))
+    assert undone.state is RunState.UNDONE
+    stage.control.advance(1200)
+    after = shop.group()
+    assert (after["VPCZoneIdentifier"], after["Tags"]) == (before["VPCZoneIdentifier"], before["Tags"])
+    zones = Counter(one["AvailabilityZoneId"] for one in after["Instances"] if one["LifecycleState"] == "InService")
+    assert set(zones.values()) == {4}
+    assert not stage.services.engine.ledger.owed(run.run_id)
