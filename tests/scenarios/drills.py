@@ -1,0 +1,62 @@
+"""A place for drills beside a live estate, and an inventory of everything that is live."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.scenarios.conftest import HOME
+
+PLACE = ("subnet", "security_group", "instance_profile")
+LISTS = (
+    ("ec2", "describe_instances", "Reservations"),
+    ("ec2", "describe_volumes", "Volumes"),
+    ("ec2", "describe_images", "Images"),
+    ("ec2", "describe_addresses", "Addresses"),
+    ("ec2", "describe_snapshots", "Snapshots"),
+    ("ec2", "describe_security_groups", "SecurityGroups"),
+    ("rds", "describe_db_instances", "DBInstances"),
+    ("rds", "describe_db_clusters", "DBClusters"),
+    ("elbv2", "describe_target_groups", "TargetGroups"),
+)
+
+
+def place_in(aws: Any) -> dict[str, str]:
+    """Make an isolated subnet, group and profile, and return them as a drill's inputs."""
+    ec2, iam = aws.client("ec2", HOME, "write"), aws.client("iam", HOME, "write")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    used = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
+    taken = {subnet["CidrBlock"] for subnet in used}
+    block = next(each for n in range(200, 250) if (each := f"172.31.{n}.0/24") not in taken)
+    zone = used[0]["AvailabilityZone"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="drills", Description="drills only", VpcId=vpc)["GroupId"]
+    iam.create_instance_profile(InstanceProfileName="drills")
+    return {"subnet": subnet, "security_group": group, "instance_profile": "drills"}
+
+
+def inventory(aws: Any) -> dict[str, str]:
+    """Return everything that is live as it truly is, by what it is and its id: its whole description as text."""
+    found: dict[str, str] = {}
+    for service, operation, field in LISTS:
+        more = {"Owners": ["self"]} if field == "Images" else {"OwnerIds": ["self"]} if field == "Snapshots" else {}
+        for one in getattr(aws(service), operation)(**more)[field]:
+            for each in one.get("Instances", [one]):
+                if each.get("State", {}) == {"Code": 48, "Name": "terminated"}:
+                    continue
+                name = next(value for key, value in sorted(each.items()) if key in NAMES)
+                found[f"{field}/{name}"] = json.dumps(each, sort_keys=True, default=str)
+    return found
+
+
+NAMES = {
+    "InstanceId",
+    "VolumeId",
+    "ImageId",
+    "AllocationId",
+    "SnapshotId",
+    "GroupId",
+    "DBInstanceIdentifier",
+    "DBClusterIdentifier",
+    "TargetGroupArn",
+}

@@ -1,0 +1,132 @@
+"""A drill on a live estate: restored, checked, measured and removed; what is live is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.run import Run, RunState, StepState
+from chalicelib.engine.intake import SWEEP, on_schedule
+from chalicelib.engine.local import drive, hold
+from chalicelib.sandbox.client import Control
+from tests.scenarios.conftest import Stage, step
+from tests.scenarios.drills import inventory, place_in
+from tests.scenarios.recovery import backed_up, instances, on_a_copy, staged
+
+TEN = 10
+
+
+@pytest.fixture(name="morning", scope="module")
+def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
+    with backed_up() as (control, estate):
+        with staged(control, estate) as stage:
+            estate["place"] = place_in(stage.services.aws)
+        yield control, estate
+
+
+@pytest.fixture(name="stage")
+def _stage(morning: tuple[Control, dict[str, Any]]) -> Iterator[Stage]:
+    with on_a_copy(morning) as stage:
+        yield stage
+
+
+def there(stage: Stage) -> dict[str, str]:
+    return inventory(stage.control.witness)
+
+
+def begun(stage: Stage, name: str = "restore-drill", **changes: Any) -> Run:
+    from chalicelib.domain.run import RunCause
+    from chalicelib.domain.template import check_inputs
+
+    book = stage.book(name, **changes)
+    inputs = check_inputs(book, stage.estate["place"])
+    cause = RunCause(kind="manual", key="k1", occurred_at=stage.services.clock.now(), summary="by hand")
+    return stage.services.starter.start(book, cause, inputs, mode="drill").run
+
+
+def test_a_drill_restores_measures_and_removes_and_leaves_what_is_live_as_it_was(stage: Stage) -> None:
+    before = there(stage)
+    seen: set[str] = set()
+
+    def look() -> None:
+        seen.update(f"Instances/{one}" for one, each in instances(stage).items() if "lifeboat:drill" in each["tags"])
+        for each in instances(stage).values():
+            if "lifeboat:drill" in each["tags"]:
+                assert each["SubnetId"] == stage.estate["place"]["subnet"]
+                groups = [group["GroupId"] for group in each["SecurityGroups"]]
+                assert groups == [stage.estate["place"]["security_group"]]
+                assert "backup" not in each["tags"], "the next backup must not take it for live"
+
+    found = stage.drive(begun(stage), look)
+    stage.control.settle()
+    assert (found.state, found.mode) == (RunState.SUCCEEDED, "drill"), found.message
+    assert step(found, "instances").counts.done >= 4
+    assert len(seen) >= 4
+    assert step(found, "verify-1").state is StepState.SUCCEEDED
+    assert found.objectives.rto.measured_s is not None
+    assert found.objectives.rpo.measured_s is not None
+    assert found.objectives.rto.met
+    assert found.drill
+    assert (found.drill.rehearsed, found.drill.left) == (("instances", "verify-1"), 0)
+    assert found.owes == {}
+    assert there(stage) == before
+
+
+def test_what_would_touch_what_is_live_is_planned_only(stage: Stage) -> None:
+    before = there(stage)
+    backup = {"select": {"tags": {"backup": "nightly"}}, "policy": "nightly"}
+    steps = [
+        {"id": "zone", "uses": "zones.assess", "with": {"select": {"tags": {"app": "shop"}}}},
+        {"id": "snapshots", "uses": "ebs.create_snapshots", "with": backup},
+    ]
+    found = stage.drive(begun(stage, steps=steps, verify=[], always=[]))
+    assert found.state is RunState.SUCCEEDED, found.message
+    assert step(found, "zone").state is StepState.SUCCEEDED
+    skipped = step(found, "snapshots")
+    assert (skipped.state, skipped.code) == (StepState.SKIPPED, "drill.not_rehearsed")
+    assert skipped.counts.planned > 0
+    assert there(stage) == before
+
+
+@pytest.mark.parametrize("ticks", [1, 4])
+def test_a_drill_whose_driver_dies_is_gone_on_with_and_removes_all(stage: Stage, ticks: int) -> None:
+    before, run = there(stage), begun(stage)
+    passed: list[int] = []
+
+    def die() -> None:
+        passed.append(1)
+        if len(passed) == ticks:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage.drive(run, die)
+    with staged(stage.control, stage.estate) as other:
+        other.services.clock.sleep(700)  # its driver is believed for some minutes
+        left = other.services.ledger.load(run.run_id)
+        assert left
+        ended = drive(other.services.engine, hold(left, other.services.starter, new=False))
+    stage.control.settle()
+    assert ended.state is RunState.SUCCEEDED
+    assert there(stage) == before
+
+
+def test_a_drill_that_was_released_midway_is_swept_by_tag_and_ledger(stage: Stage) -> None:
+    """Nobody goes on with it: it is stopped, its instances are still there, and what it owed was struck out."""
+    before, run = there(stage), begun(stage)
+    engine = stage.services.engine
+    held = hold(run, stage.services.starter, new=True)
+    while not any("lifeboat:drill" in each["tags"] for each in instances(stage).values()):
+        tick = engine.advance(held.run_id, held.generation)
+        engine.clock.sleep(tick.wait_s)
+    fresh = stage.services.ledger.load(run.run_id)
+    assert fresh
+    ended = fresh.model_copy(update={"state": RunState.FAILED, "ended_at": engine.clock.now()})
+    stage.services.ledger.finish(ended)
+    for _ in range(TEN):
+        stage.control.settle()
+        on_schedule(SWEEP, stage.services)
+        engine.clock.sleep(300)
+    assert there(stage) == before
+    assert stage.services.ledger.owed(run.run_id) == {}
