@@ -28,6 +28,8 @@ class Cause:
     kind: str = "schedule"
     runbook: str = "nightly-backup"
     event: dict[str, Any] | None = None
+    mode: str = "run"
+    inputs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Engines:
                 "occurred_at": cause.at.isoformat(),
                 "runbook": cause.runbook,
                 **({"event": cause.event} if cause.event else {}),
+                "mode": cause.mode,
+                "inputs": cause.inputs,
             }
             for cause in causes
         ]

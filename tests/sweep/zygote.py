@@ -36,6 +36,7 @@ RUNBOOKS = (
     "database-retention",
     "replace-unhealthy",
     "az-evacuation",
+    "restore-drill",
 )
 HANGS_S = 120  # real time after which an attempt counts as hanging, and is ended
 CLIENTS = (
@@ -91,7 +92,8 @@ class Warm:
             trigger=0 if asked["kind"] == "schedule" else None,
         )
         runbook = self.runbooks.get(asked["runbook"]) or services.catalog.load(asked["runbook"])
-        started = services.starter.start(runbook, cause, check_inputs(runbook, {}))
+        inputs = check_inputs(runbook, asked["inputs"])
+        started = services.starter.start(runbook, cause, inputs, mode=asked["mode"])
         return self._driven(started.run, started.how)
 
     def _taken_in(self, event: dict[str, Any]) -> dict[str, Any]:
