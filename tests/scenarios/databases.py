@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.actions.base import StepContext
 from chalicelib.cli.options import Place
 from chalicelib.cli.world import sandboxed
+from chalicelib.domain.change import Change, Effect
 from chalicelib.domain.report import RunRecord
 from chalicelib.domain.run import Run
 from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.answering import newest, take
+from chalicelib.engine.memory import recall
 from chalicelib.sandbox.client import Control
 from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import HOME, Notes, Stage
@@ -73,6 +76,22 @@ def approved(stage: Stage, run: Run, step_id: str) -> RunRecord:
             take(ledger, run, step_id, Yes(asked.digest), yes=True, by="oncall", now=stage.services.clock.now())
 
     return stage.drive(run, between=answer)
+
+
+def context(stage: Stage, run_id: str, **more: Any) -> StepContext:
+    """Return the context of the one step of a run, now."""
+    engine = stage.services.engine
+    now = stage.services.clock.now()
+    return StepContext(
+        run_id, "it", "nightly-databases", HOME, now, now, stage.services.aws, engine.settings.limits, **more
+    )
+
+
+def made_by(stage: Stage, run_id: str) -> list[tuple[Change, Effect]]:
+    """Return what the one step of a run has planned, and what has become of it."""
+    ledger: Any = stage.services.engine.ledger
+    run = ledger.load(run_id)
+    return list(recall(ledger, run, None).step("it").made())
 
 
 def instance(stage: Stage, name: str, region: str = HOME) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.actions.base import Action
 from chalicelib.aws import tags
-from chalicelib.domain.change import effect_id
+from chalicelib.domain.change import Effect, EffectState, effect_id
 from chalicelib.domain.run import RunState, StepState
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import HOME, Stage, step, tags_of
@@ -17,7 +18,9 @@ from tests.scenarios.databases import (
     calls,
     carried_out,
     cluster,
+    context,
     instance,
+    made_by,
     names,
     of_step,
     outputs,
@@ -203,6 +206,13 @@ def test_a_database_that_took_the_name_meanwhile_is_never_adopted_nor_overwritte
     assert (found.state, step(found, "it").state) == (RunState.FAILED, StepState.FAILED)
     assert {one.code for one in step(found, "it").failures} <= {"action.conflict", "action.name_taken"}
     assert tags_of({"Tags": instance(stage, taken)["TagList"]}) == {}
+    [(change, _)], action = made_by(stage, found.run_id), stage.services.engine.actions["rds.restore"]
+    assert isinstance(action, Action)
+    ctx = context(stage, found.run_id)
+    assert action.review([change], {}, ctx)[change.key].state == "conflict"
+    doubtful = Effect(state=EffectState.IN_DOUBT, at=ctx.now)  # as if the name had been taken just before the call
+    seen = action.observe([(change, doubtful)], ctx)[change.key]
+    assert (seen.state, seen.code) == (EffectState.CONFLICT, "action.name_taken")
 
 
 def test_answers_that_are_lost_and_listings_that_are_late_make_nothing_twice(stage: Stage) -> None:

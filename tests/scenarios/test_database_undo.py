@@ -12,10 +12,9 @@ from chalicelib.actions.base import DrillSite, StepContext
 from chalicelib.aws import tags
 from chalicelib.domain.change import Change, Effect, EffectState
 from chalicelib.domain.run import RunState
-from chalicelib.engine.memory import recall
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import HOME, Stage, tags_of
-from tests.scenarios.databases import backed_up, carried_out, instance, names, of_step
+from tests.scenarios.databases import backed_up, carried_out, context, instance, made_by, names, of_step
 
 SHOP = {"tags": {"app": "shop"}}
 SITE = DrillSite("subnet-drill", "sg-drill", "drill", "drill-private")
@@ -25,14 +24,6 @@ SITE = DrillSite("subnet-drill", "sg-drill", "drill", "drill-private")
 def _prepared() -> Iterator[tuple[Control, dict[str, Any]]]:
     with backed_up() as made:
         yield made
-
-
-def context(stage: Stage, run_id: str, **more: Any) -> StepContext:
-    engine = stage.services.engine
-    now = stage.services.clock.now()
-    return StepContext(
-        run_id, "it", "nightly-databases", HOME, now, now, stage.services.aws, engine.settings.limits, **more
-    )
 
 
 def settled(stage: Stage, name: str, changes: list[Change], ctx: StepContext) -> dict[str, Effect]:
@@ -61,12 +52,6 @@ def _internal(name: str) -> Any:
     from chalicelib.actions.registry import INTERNAL
 
     return INTERNAL[name]
-
-
-def made_by(stage: Stage, run_id: str) -> list[tuple[Change, Effect]]:
-    ledger: Any = stage.services.engine.ledger
-    run = ledger.load(run_id)
-    return list(recall(ledger, run, None).step("it").made())
 
 
 def undone(stage: Stage, run_id: str) -> dict[str, Effect]:
