@@ -67,8 +67,8 @@ class ExpireSnapshots(Action[ExpireSnapshotsInput]):
         "Plan, per Region: DescribeSnapshots per 1,000 points; for what is to be deleted DescribeImages per 200, "
         "DescribeLockedSnapshots, DescribeVolumes (those being made) and ListRules once, DescribeSnapshots (running "
         "copies) once in each other Region; DescribeKey per key. Before each 200 deletions the same again but for the "
-        "points, with DescribeSnapshots per 200 snapshots and per 200 sets that are kept. Apply: DeleteSnapshot per "
-        "snapshot. Observe, only when an answer was lost: DescribeSnapshots per 200."
+        "points, with DescribeSnapshots per 200 sets, and per 200 snapshots that are in none any more. Apply: "
+        "DeleteSnapshot per snapshot. Observe, only when an answer was lost: DescribeSnapshots per 200."
     )
 
     def plan(self, given: ExpireSnapshotsInput, ctx: StepContext) -> Plan:

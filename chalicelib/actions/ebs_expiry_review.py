@@ -28,21 +28,21 @@ class Now:
 
     Attributes:
         present: What is to be deleted and still there, by id, whatever its tags are.
-        keepers: What the volumes can be restored from afterwards.
+        sets: The sets of what is to be deleted, and those that the volumes can be restored from afterwards.
         holds: What stands on the snapshots, by id.
     """
 
     present: Mapping[str, SnapshotTypeDef]
-    keepers: Listed
+    sets: Listed
     holds: Mapping[str, str]
 
 
 def reviewed(changes: Sequence[Change], ctx: StepContext) -> dict[str, Review]:
     """Return a conflict for each deletion that must not be made any more; what may be made is left out.
 
-    Per Region: a listing by id of what is to be deleted (200 a call: a snapshot without its tags must not pass for
-    gone), one by set of what the volumes can still be restored from, and what stands on the snapshots. What is gone
-    already is left to the deletion, which finds it done.
+    Per Region: a listing by set (200 sets a call) of what is to be deleted and of what the volumes can be restored from
+    afterwards, one by id of what did not show there (a snapshot without its tags must not pass for gone), and what
+    stands on the snapshots. What is gone already is left to the deletion, which finds it done.
 
     Raises:
         ActionError: AWS refused a read; nothing is deleted then.
@@ -50,15 +50,18 @@ def reviewed(changes: Sequence[Change], ctx: StepContext) -> dict[str, Review]:
     found: dict[str, Review] = {}
     for region in sorted({change.region for change in changes}):
         here = [change for change in changes if change.region == region]
-        planned = sorted({str(one) for change in here for one in _members(change)})
-        shown = listing.snapshots_by(ctx.aws, region, "snapshot-id", planned, {})
-        present = {snapshot["SnapshotId"]: snapshot for snapshot in shown}
-        keepers: dict[str, list[SnapshotTypeDef]] = {str(change.params["keeper"]): [] for change in here}
-        for snapshot in listing.snapshots_by(ctx.aws, region, f"tag:{tags.SET}", sorted(keepers), {}):
-            keepers[tags.of(snapshot)[tags.SET]].append(snapshot)
+        sets: dict[str, list[SnapshotTypeDef]] = {
+            str(change.params[name]): [] for change in here for name in ("set_id", "keeper")
+        }
+        for snapshot in listing.snapshots_by(ctx.aws, region, f"tag:{tags.SET}", sorted(sets), {}):
+            sets[tags.of(snapshot)[tags.SET]].append(snapshot)
+        planned = {str(one) for change in here for one in _members(change)}
+        present = {s["SnapshotId"]: s for some in sets.values() for s in some if s["SnapshotId"] in planned}
+        strayed = listing.snapshots_by(ctx.aws, region, "snapshot-id", sorted(planned - present.keys()), {})
+        present |= {snapshot["SnapshotId"]: snapshot for snapshot in strayed}
         elsewhere = {str(one) for change in here for one in _list(change, "regions")}
         holds = held(ctx.aws, region, sorted(present), elsewhere)
-        found |= _conflicts(here, Now(present, keepers, holds), ctx)
+        found |= _conflicts(here, Now(present, sets, holds), ctx)
     return found
 
 
@@ -74,7 +77,7 @@ def _conflicts(changes: Sequence[Change], now: Now, ctx: StepContext) -> dict[st
         shown = {one: now.present[one] for one in planned}
         against = {one: why for one, s in shown.items() if (why := now.holds.get(one) or _disowned(first, s, ctx))}
         against |= {one: why for one, s in shown.items() if one in mine and (why := _changed(mine[one], s))}
-        against |= {change.key: why for change in members if (why := _unkept(change, now.keepers))}
+        against |= {change.key: why for change in members if (why := _unkept(change, now.sets))}
         whole = len(planned) == len(_members(first))
         for change in members:
             why = against.get(change.key) or (next(iter(against.values()), "") if whole else "")

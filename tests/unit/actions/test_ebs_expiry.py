@@ -284,7 +284,7 @@ def test_planning_and_reviewing_take_few_calls(world: World) -> None:
     assert len(plan.changes) == 2 * 5 * len(groups)
     calls = {name: count for name, count in world.calls().items() if name not in {"ListRules", "DescribeKey"}}
     assert calls == {
-        "DescribeSnapshots": 10,  # points, and running copies elsewhere; what goes, what stays, and copies elsewhere
+        "DescribeSnapshots": 8,  # points, and running copies elsewhere; sets, and running copies elsewhere
         "DescribeLockedSnapshots": 4,
         "DescribeImages": 4,
         "DescribeVolumes": 4,
