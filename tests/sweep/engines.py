@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a run is started; the same key is the same run. `at` is aware, UTC. An `event` is taken in as it is."""
+    """Why a run is started; the same key is the same run. `at` is aware, UTC.
+
+    An `event` is taken in as it is; a `book` is a runbook of the test's own.
+    """
 
     key: str
     at: datetime
@@ -30,6 +33,7 @@ class Cause:
     event: dict[str, Any] | None = None
     mode: str = "run"
     inputs: dict[str, Any] = field(default_factory=dict)
+    book: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Engines:
                 **({"event": cause.event} if cause.event else {}),
                 "mode": cause.mode,
                 "inputs": cause.inputs,
+                "book": cause.book,
             }
             for cause in causes
         ]

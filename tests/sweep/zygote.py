@@ -47,6 +47,8 @@ CLIENTS = (
     ("dynamodb", HOME, "write"),
     ("kms", HOME, "read"),
     ("kms", AWAY, "read"),
+    ("elbv2", HOME, "read"),
+    ("elbv2", HOME, "once"),
     ("sts", HOME, "read"),
     ("rbin", HOME, "read"),
     ("rbin", AWAY, "read"),
@@ -91,7 +93,10 @@ class Warm:
             summary=f"{asked['kind']} {asked['key']}",
             trigger=0 if asked["kind"] == "schedule" else None,
         )
-        runbook = self.runbooks.get(asked["runbook"]) or services.catalog.load(asked["runbook"])
+        if asked.get("book"):
+            runbook = Runbook.model_validate(asked["book"])
+        else:
+            runbook = self.runbooks.get(asked["runbook"]) or services.catalog.load(asked["runbook"])
         inputs = check_inputs(runbook, asked["inputs"])
         started = services.starter.start(runbook, cause, inputs, mode=asked["mode"])
         return self._driven(started.run, started.how)
