@@ -12,7 +12,7 @@ from chalicelib.engine.intake import SWEEP, on_schedule
 from chalicelib.engine.local import drive, hold
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import Stage, step
-from tests.scenarios.drills import inventory, place_in
+from tests.scenarios.drills import PLACE, inventory, place_in
 from tests.scenarios.recovery import backed_up, instances, on_a_copy, staged
 
 TEN = 10
@@ -130,3 +130,22 @@ def test_a_drill_that_was_released_midway_is_swept_by_tag_and_ledger(stage: Stag
         engine.clock.sleep(300)
     assert there(stage) == before
     assert stage.services.ledger.owed(run.run_id) == {}
+
+
+def test_the_evacuation_of_a_zone_is_rehearsed_without_touching_anything(stage: Stage) -> None:
+    before = there(stage)
+    shipped = stage.book("az-evacuation").model_dump(mode="json", by_alias=True)
+    inputs = {**shipped["inputs"], **{name: {"type": "string"} for name in PLACE}}
+    place = {name: f"${{{{ inputs.{name} }}}}" for name in PLACE}
+    run = begun(stage, "az-evacuation", when=[], inputs=inputs, drill=place)
+    found = stage.drive(run)
+    stage.control.settle()
+    assert found.drill
+    assert {"traffic", "verify-1", "verify-2"} <= set(found.drill.not_rehearsed)
+    assert step(found, "instances").state is StepState.SUCCEEDED
+    assert step(found, "instances").counts.done > 0
+    assert found.message == "groups failed; databases failed", (
+        "this estate has none: the real thing would fail there too"
+    )
+    assert found.drill.left == 0
+    assert there(stage) == before

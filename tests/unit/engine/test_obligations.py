@@ -12,6 +12,7 @@ from chalicelib.domain.notice import Notice
 from chalicelib.domain.owing import Owed
 from chalicelib.domain.run import Pause, Run, RunState
 from chalicelib.engine.intake import SWEEP, WATCHDOG, on_schedule
+from chalicelib.engine.local import drive, here
 from chalicelib.engine.telling import Teller
 from chalicelib.errors import ActionError, ErrorKind
 from tests.fakes import START, unmaking
@@ -197,6 +198,28 @@ def test_by_hand_one_is_tried_before_its_time(bench: Bench, made_as: str) -> Non
     assert bench.services.engine.debts.of_run(run.run_id) == []
     [tried] = bench.services.engine.debts.of_run(run.run_id, "unmake.a")
     assert tried.outcome == "settled"
+
+
+def test_what_doing_it_leaves_to_be_done_is_owed_before_it_is_settled_and_void_with_it(
+    bench: Bench, made_as: str
+) -> None:
+    owing(bench, made_as=made_as)
+    unmake: Any = bench.services.actions["toy.unmake_things"]
+    really = unmake.apply
+    following = Obligation(name="unmake.a.next", why="Once more.", due=START + timedelta(days=9))
+
+    def leaving(*args: Any) -> Any:
+        return really(*args).model_copy(update={"owes": (following,)})
+
+    unmake.apply = leaving
+    run = bench.run()
+    assert len(sweep(bench)) == 1
+    assert list(owed(bench, run)) == ["unmake.a.next"]
+    unmake.apply = really
+    fresh = bench.services.ledger.load(run.run_id)
+    assert fresh
+    drive(bench.services.engine, bench.services.starter.undo(fresh, by="ana", reason="r", holder=here()))
+    assert owed(bench, run) == {}
 
 
 def test_what_only_people_can_do_is_left_to_them(bench: Bench) -> None:
