@@ -46,8 +46,9 @@ class Drilling(Steps):
         if not action.rehearsable:
             return self._only_planned(memory, step, row, action)
         site = site_of(memory)
-        if site is None:
-            raise RefusedError("drill.no_site", f"Runbook {memory.runbook.name} has no section 'drill'.")
+        if site is None or not all((site.subnet_id, site.security_group_id, site.instance_profile)):
+            said = "states no subnet, security group or profile for drills: see its section 'drill' and its inputs"
+            raise RefusedError("drill.no_site", f"Runbook {memory.runbook.name} {said}.")
         must_be_isolated(
             self.aws.reading(), memory.run.region, site.subnet_id, site.security_group_id, site.instance_profile
         )

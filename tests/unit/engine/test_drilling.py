@@ -185,6 +185,15 @@ def test_without_a_place_there_is_no_drill(bench: Bench) -> None:
     assert caught.value.code == "drill.no_site"
 
 
+def test_a_place_that_is_not_said_is_named(bench: Bench, place: dict[str, str]) -> None:
+    empty = {**place, "subnet": "${{ inputs.subnet }}"}
+    run = started(bench, empty, inputs={"subnet": {"type": "string", "default": ""}})
+    fresh = run.model_copy(update={"inputs": {"subnet": ""}})
+    bench.services.ledger.save(fresh)
+    ended = drive(bench.services.engine, run)
+    assert (bench.rows(ended)["things"].code, bench.world.applied) == ("drill.no_site", [])
+
+
 def test_a_drill_claims_nothing_and_joins_nobody(bench: Bench, place: dict[str, str]) -> None:
     make: Any = bench.services.actions[MAKE]
     make.lease = "toy"
