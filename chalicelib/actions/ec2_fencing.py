@@ -8,6 +8,7 @@ the instance, so that a person can give it back without Lifeboat.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from chalicelib.actions.ec2_parts import Asked, Part
 from chalicelib.aws import health, listing, tags
 from chalicelib.aws.errors import translated
 from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Obligation
+from chalicelib.errors import ActionError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
@@ -66,9 +68,11 @@ class Fence(Part):
             if state == health.IMPAIRED:
                 return deferred(change, ctx)
         client: Any = ctx.aws.ec2(change.region, "once")
-        for operation, params in _requests(change):
-            with translated(f"{name} in {change.region}", sends=True):
-                getattr(client, operation)(**params)
+        (_, tag), (operation, params) = _requests(change)
+        with suppress(ActionError), translated(name, sends=True):
+            client.create_tags(**tag)  # for people; the run knows it too, and a fence does not wait for a tag
+        with translated(f"{name} in {change.region}", sends=True):
+            getattr(client, operation)(**params)
         return Effect(state=EffectState.PENDING, id=name, at=ctx.now, due=ctx.now + STOP_TAKES)
 
     def watch(self, asked: Asked, ctx: StepContext) -> Mapping[str, Effect]:

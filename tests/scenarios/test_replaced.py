@@ -173,3 +173,46 @@ def test_isolation_is_taken_back_with_the_groups_that_were(stage: Stage) -> None
     undone(stage, "web-1", old="isolate", isolation_group=group)
     assert instances(stage)[web]["SecurityGroups"] == before
     assert holder(stage) == web
+
+
+def test_answers_that_are_lost_are_looked_for_and_nothing_is_made_twice(stage: Stage) -> None:
+    web, before = stage.estate["names"]["web-1"], set(volumes(stage))
+    stage.control.weather(lost_answer_share=0.6)
+    found = stage.run(book(only(stage, "web-1")))
+    assert found.state == "succeeded", step(found, "instances")
+    stage.control.weather(lost_answer_share=0.0)
+    [new] = made_for(stage, web)
+    assert len(set(volumes(stage)) - before) == 2
+    assert holder(stage) == new["InstanceId"]
+    assert instances(stage)[web]["State"]["Name"] == "stopped"
+    assert step(found, "instances").counts.adopted > 0
+
+
+def test_what_changed_since_the_plan_is_left_alone(stage: Stage) -> None:
+    names, truth = stage.estate["names"], stage.control.witness("ec2")
+    go_dark(stage)
+    stage.control.weather(throttle_share=1.0)  # planned, and nothing made yet
+    changed = False
+
+    def between() -> None:
+        nonlocal changed
+        if changed:
+            return
+        truth.create_tags(Resources=[names["web-1"]], Tags=[{"Key": "lifeboat:hands-off", "Value": ""}])
+        truth.terminate_instances(InstanceIds=[names["db-2"]])
+        image = instances(stage)[names["web-2"]]["ImageId"]
+        tags = [{"Key": "lifeboat:restored", "Value": names["db-1"]}, {"Key": "lifeboat:run", "Value": "another"}]
+        spec = [{"ResourceType": "instance", "Tags": tags}]
+        truth.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=spec)
+        stage.control.settle()
+        stage.control.weather(throttle_share=0.0)
+        changed = True
+
+    found = stage.drive(stage.start(book(launch()), "k"), between)
+    assert changed
+    said = " ".join(f.message for f in step(found, "instances").failures)
+    assert "tagged lifeboat:hands-off since the plan" in said
+    assert "is terminated since the plan" in said or "is gone since the plan" in said
+    assert "made by run another" in said
+    assert made_for(stage, names["web-1"]) == []
+    assert len(made_for(stage, names["db-1"])) == 1

@@ -164,3 +164,28 @@ def test_what_cannot_be_restored_is_named_and_a_gone_volume_comes_back(stage: St
     done = step(found, "restored")
     assert [f.code for f in done.failures] == ["action.no_point"]
     assert set(restored(stage)) == {names["web-2/sdf"]}
+
+
+def test_what_was_restored_and_attached_is_taken_back(stage: Stage) -> None:
+    names = stage.estate["names"]
+    stop(stage, "web-2")
+    stage.control.witness("ec2").detach_volume(VolumeId=names["web-2/sdf"])
+    stage.control.settle()
+    bad = {"id": "bad", "uses": "check.volumes", "with": {"select": {"volumes": ["vol-0123456789abcdef0"]}}}
+    steps = [{**each, "on_failure": "undo"} for each in (restore(stage, "db-1/sdf"), attach(stage), bad)]
+    found = stage.run(book(*steps))
+    assert found.state == "failed"
+    assert restored(stage) == {}
+    held = stage.control.witness("ec2").describe_volumes(VolumeIds=[names["db-1/sdf"]])["Volumes"][0]
+    assert held["State"] == "in-use"  # the old one was not touched
+
+
+def test_lost_answers_make_no_second_volume_and_no_second_attachment(stage: Stage) -> None:
+    host = stop(stage, "web-2")
+    stage.control.witness("ec2").detach_volume(VolumeId=stage.estate["names"]["web-2/sdf"])
+    stage.control.settle()
+    stage.control.weather(lost_answer_share=1.0)
+    found = stage.run(book(restore(stage, "db-1/sdf"), attach(stage)))
+    assert found.state == "succeeded", step(found, "attached")
+    [volume] = restored(stage).values()
+    assert [a["InstanceId"] for a in volume["Attachments"]] == [host]

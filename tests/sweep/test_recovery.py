@@ -52,7 +52,7 @@ class Estate:
 
     def cause(self, step: dict[str, Any], key: str) -> Cause:
         made = book(step).model_dump(mode="json", by_alias=True)
-        return Cause(key, self.box.control.now(), "manual", "recover", made)
+        return Cause(key, self.box.control.now(), "manual", "recover", book=made)
 
     def instances(self) -> list[Any]:
         groups = self.truth.ec2(HOME).describe_instances()["Reservations"]
