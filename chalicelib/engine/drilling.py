@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.actions.base import Action, Check
 from chalicelib.aws.drill_site import must_be_isolated
-from chalicelib.domain.change import Effect, Plan
+from chalicelib.domain.change import ChangeKind, Effect, Plan
 from chalicelib.domain.drilling import NOT_REHEARSED, judge_drill
 from chalicelib.domain.run import DRILL, Counts, Run, StepRow, StepState, Stop
 from chalicelib.domain.runbook import Runbook, Step
@@ -60,8 +60,9 @@ class Drilling(Steps):
 
     def _judged(self, memory: RunMemory, step: Step, row: StepRow, check: Check[Any]) -> StepRow:
         """Judge what the drill has made; what judges live resources says nothing about it."""
-        made = [reference.names[0] for reference in references_in(step.with_) if reference.root == "steps"]
-        if made and all(one in memory.rows and memory.rows[one].code != NOT_REHEARSED for one in made):
+        named = [reference.names[0] for reference in references_in(step.with_) if reference.root == "steps"]
+        carried_out = all(one in memory.rows and memory.rows[one].code != NOT_REHEARSED for one in named)
+        if carried_out and any(_makes(memory, one) for one in named):
             return super()._judged(memory, step, row, check)
         note = "not rehearsed: it judges what is live, and the drill changes nothing of that"
         row = row.model_copy(update={"notes": (note,)})
@@ -85,6 +86,11 @@ class Drilling(Steps):
         }
         message = f"not rehearsed; {len(plan.changes)} changes were planned only"
         return self._ended(row.model_copy(update=planned), StepState.SKIPPED, code=NOT_REHEARSED, message=message)
+
+
+def _makes(memory: RunMemory, step_id: str) -> bool:
+    """Return True for a step that makes things; one that only finds something out says nothing to judge."""
+    return any(change.kind is ChangeKind.CREATE for change, _ in memory.step(step_id).made())
 
 
 def recovers(runbook: Runbook, actions: Actions) -> bool:
