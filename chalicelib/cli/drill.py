@@ -23,7 +23,6 @@ from chalicelib.cli.run import (
     must_be_asked,
     told,
 )
-from chalicelib.domain.run import DRILL
 
 if TYPE_CHECKING:
     from chalicelib.cli.remote import Desk
@@ -56,6 +55,7 @@ def drill(
     from chalicelib.cli.progress import Progress
     from chalicelib.cli.remote import Remote, is_remote
     from chalicelib.cli.world import world
+    from chalicelib.domain.run import DRILL
 
     given, ask = inputs_of(inputs), not (sandbox or yes)
     if ask:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.unit.engine.test_asking_killed import CALLS, MOST, killed_at
 
+pytestmark = pytest.mark.sweep
+
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_every_call_a_question_is_asked_once_and_what_was_approved_is_done_once(when: str) -> None:

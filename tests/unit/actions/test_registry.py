@@ -19,7 +19,7 @@ def test_actions_are_found_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("ebs.create_snapshot", "did you mean 'ebs.create_snapshots'?"), ("x", "there are ask.approval, check.")],
+    [("ebs.create_snapshot", "did you mean 'ebs.create_snapshots'?"), ("x", "there are asg.evacuate_zone, ")],
 )
 def test_an_unknown_action_is_answered_with_what_there_is(name: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -178,8 +178,11 @@ def caught(name: str, invariant: str, **judged: Any) -> None:
         pytest.fail(f"{name} was not caught")
 
 
-@pytest.mark.parametrize(("variant", "invariant"), VARIANTS, ids=lambda one: getattr(one, "__name__", one))
-def test_each_broken_rule_is_caught_by_its_invariant(variant: type[Retention], invariant: str) -> None:
+FEW = VARIANTS[:4]  # the sweep has them all
+
+
+@pytest.mark.parametrize(("variant", "invariant"), FEW, ids=lambda one: getattr(one, "__name__", one))
+def test_some_broken_rules_are_caught_by_their_invariants(variant: type[Retention], invariant: str) -> None:
     caught(variant.__name__, invariant, kind=variant)
 
 
