@@ -26,9 +26,10 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 demo: $(STAMP)
 	$(BIN)/lifeboat demo
 
+# Three workers on two cores: each of them often waits for the embedded AWS, which is another process.
 test: $(STAMP)
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= -m "not sweep"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=15 --cov --cov-report= -m "not sweep"
 	$(BIN)/python -m coverage report
 	$(BIN)/python -m coverage report --include='chalicelib/domain/*' --fail-under=100
 
