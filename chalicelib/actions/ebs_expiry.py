@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.actions.base import Action, ActionModel, Review, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext
 from chalicelib.actions.ebs_expiry_plan import changes_of, notes_of
 from chalicelib.actions.ebs_expiry_review import reviewed
 from chalicelib.actions.ebs_stored import gone_volumes, stored_points
 from chalicelib.actions.expiry import ExpireSnapshotsInput, decided, nothing
 from chalicelib.aws import listing
-from chalicelib.aws.errors import translated
 from chalicelib.aws.holds import bin_note, held
+from chalicelib.aws.sending import send
 from chalicelib.domain.change import Change, Effect, EffectState, Plan
 from chalicelib.domain.point_sets import Stored
 from chalicelib.domain.retention import Retention
@@ -106,13 +106,17 @@ class ExpireSnapshots(Action[ExpireSnapshotsInput]):
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
         try:
-            with translated(f"{change.key} of {change.params['volume_id']} in {change.region}", sends=True):
-                ctx.aws.ec2(change.region, "once").delete_snapshot(SnapshotId=change.key)
+            [call] = self.calls_for(change, ctx)
+            what = f"{change.key} of {change.params['volume_id']}"
+            send(ctx.aws, call.service, call.region, call.operation, call.params, what)
         except ActionError as error:
             if error.details.get("aws_code") != MISSING:
                 raise
             return Effect(state=EffectState.DONE, id=change.key, at=ctx.now, adopted=True)
         return Effect(state=EffectState.DONE, id=change.key, at=ctx.now)
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:  # noqa: ARG002
+        return (ApiCall("ec2", "DeleteSnapshot", change.region, {"SnapshotId": change.key}),)
 
     def outputs(
         self,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from chalicelib.actions.base import Action, ActionModel, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at, items_of
 from chalicelib.actions.ebs_snapshots import NOT_MADE
 from chalicelib.actions.expiry import POLICY_PATTERN
@@ -22,8 +22,8 @@ from chalicelib.actions.rds_points import RDS_SNAPSHOT, DatabaseSnapshotItem, sn
 from chalicelib.actions.rds_watch import watched
 from chalicelib.aws import tags
 from chalicelib.aws.databases import snapshot_resource
-from chalicelib.aws.errors import translated
 from chalicelib.aws.keys import usable_key
+from chalicelib.aws.sending import send
 from chalicelib.domain.change import Change, Effect, EffectState, Forecast, Plan
 from chalicelib.domain.types import Duration, Region
 from chalicelib.errors import ActionError, InputError
@@ -141,9 +141,8 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
         arn, point = _known(item, change.region)
         effect_id = ctx.effect_id(change.key)
         name = snapshot_name(effect_id)
-        own = copy_tags(item, str(change.params["source_region"]), effect_id, ctx)
-        all_tags, _ = tags.merged(own, item.tags)
-        _copy(change, arn, name, all_tags, ctx)
+        call = _call(change, item, arn, ctx)
+        send(ctx.aws, call.service, call.region, call.operation, call.params, change.resource)
         resource = snapshot_resource("cluster" if change.params["kind"] == "cluster" else "db", name)
         facts: dict[str, Any] = {"snapshot": resource, "point": point, "set_id": item.set_id or effect_id}
         return Effect(
@@ -153,6 +152,10 @@ class CopyDatabaseSnapshots(Action[CopyDatabaseSnapshotsInput]):
             due=expected_at(ctx.now, change.size_gib, ctx.limits.copy_mib_s),
             facts={**facts, "items": {change.key: facts}},
         )
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:
+        item = source_item(change, {})
+        return (_call(change, item, item.arn or f"<ARN of the snapshot of {item.database}>", ctx),)
 
     def outputs(
         self,
@@ -194,20 +197,19 @@ def _known(item: DatabaseSnapshotItem, region: str) -> tuple[str, str]:
     return item.arn, item.point
 
 
-def _copy(change: Change, arn: str, name: str, all_tags: Mapping[str, str], ctx: StepContext) -> None:
+def _call(change: Change, item: DatabaseSnapshotItem, arn: str, ctx: StepContext) -> ApiCall:
     params: dict[str, Any] = change.params
-    given: dict[str, Any] = {"Tags": tags.listed(all_tags), "SourceRegion": params["source_region"]}
+    effect_id = ctx.effect_id(change.key)
+    own = copy_tags(item, str(params["source_region"]), effect_id, ctx)
+    all_tags, _ = tags.merged(own, item.tags)
+    kind = "DBClusterSnapshot" if params["kind"] == "cluster" else "DBSnapshot"
+    given: dict[str, Any] = {f"Source{kind}Identifier": arn, f"Target{kind}Identifier": snapshot_name(effect_id)}
+    given |= {"Tags": tags.listed(all_tags), "SourceRegion": params["source_region"]}
     given |= {"KmsKeyId": params["kms_key"]} if params["kms_key"] else {}
-    client = ctx.aws.client("rds", change.region, "once")
-    with translated(f"{change.resource} to {change.region}", service="rds", sends=True):
-        if params["kind"] == "cluster":
-            client.copy_db_cluster_snapshot(
-                SourceDBClusterSnapshotIdentifier=arn, TargetDBClusterSnapshotIdentifier=name, **given
-            )
-            return
+    if kind == "DBSnapshot":
         given |= {"OptionGroupName": params["option_group"]} if params["option_group"] else {}
         given |= {"CopyOptionGroup": True} if params["copy_option_group"] else {}
-        client.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=name, **given)
+    return ApiCall("rds", f"Copy{kind}", change.region, given)
 
 
 def _forecast(changes: Sequence[Change], limits: Limits) -> Forecast:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.actions.base import Action, ActionModel, Review, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext
 from chalicelib.actions.ebs_expiry_plan import changes_of, notes_of
 from chalicelib.actions.ebs_snapshots import NOT_MADE
 from chalicelib.actions.expiry import ExpireSnapshotsInput, decided, nothing
@@ -21,7 +21,7 @@ from chalicelib.actions.rds_points import source_id
 from chalicelib.actions.rds_stored import gone_databases, stored_points
 from chalicelib.aws import tags
 from chalicelib.aws.databases import DatabaseSnapshot, kind_and_name, snapshots
-from chalicelib.aws.errors import translated
+from chalicelib.aws.sending import send
 from chalicelib.domain.change import Change, Effect, EffectState, Plan
 from chalicelib.domain.point_sets import PointSet, Stored, grouped
 from chalicelib.domain.retention import Retention
@@ -126,19 +126,21 @@ class ExpireDatabaseSnapshots(Action[ExpireSnapshotsInput]):
         return found
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
-        kind, name = kind_and_name(change.key)
-        client = ctx.aws.client("rds", change.region, "once")
+        [call] = self.calls_for(change, ctx)
         try:
-            with translated(f"{change.key} in {change.region}", service="rds", sends=True):
-                if kind == "cluster":
-                    client.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
-                else:
-                    client.delete_db_snapshot(DBSnapshotIdentifier=name)
+            send(ctx.aws, call.service, call.region, call.operation, call.params, change.key)
         except ActionError as error:
             if error.details.get("aws_code") not in MISSING:
                 raise
             return Effect(state=EffectState.DONE, id=change.key, at=ctx.now, adopted=True)
         return Effect(state=EffectState.DONE, id=change.key, at=ctx.now)
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:  # noqa: ARG002
+        kind, name = kind_and_name(change.key)
+        if kind == "cluster":
+            params = {"DBClusterSnapshotIdentifier": name}
+            return (ApiCall("rds", "DeleteDBClusterSnapshot", change.region, params),)
+        return (ApiCall("rds", "DeleteDBSnapshot", change.region, {"DBSnapshotIdentifier": name}),)
 
     def outputs(
         self,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.actions.base import Action, ActionModel, Review, StepContext
+from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext
 from chalicelib.actions.ebs_points import duration_of, expected_at
 from chalicelib.actions.ebs_snapshots import NOT_MADE, until
 from chalicelib.actions.expiry import POLICY_PATTERN
@@ -22,7 +22,7 @@ from chalicelib.actions.rds_watch import watched
 from chalicelib.aws import tags
 from chalicelib.aws.database_members import with_members
 from chalicelib.aws.databases import Database, databases_by_id, snapshot_resource
-from chalicelib.aws.errors import translated
+from chalicelib.aws.sending import send
 from chalicelib.domain.change import Change, ChangeKind, Effect, EffectState, Forecast, Plan
 from chalicelib.domain.types import Duration, Region
 
@@ -111,18 +111,10 @@ class CreateDatabaseSnapshots(Action[CreateDatabaseSnapshotsInput]):
         return found
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
-        effect_id, item = ctx.effect_id(change.key), DatabaseSnapshotItem.model_validate(change.yields[0])
-        name, at = snapshot_name(effect_id), tags.iso(ctx.now)
-        own, _ = tags.merged(own_tags(item, effect_id, at, ctx), item.tags)
-        client, listed = ctx.aws.client("rds", change.region, "once"), tags.listed(own)
-        database = str(change.params["name"])
-        with translated(f"{change.resource} in {change.region}", service="rds", sends=True):
-            if change.params["kind"] == "cluster":
-                client.create_db_cluster_snapshot(
-                    DBClusterSnapshotIdentifier=name, DBClusterIdentifier=database, Tags=listed
-                )
-            else:
-                client.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=database, Tags=listed)
+        [call] = self.calls_for(change, ctx)
+        send(ctx.aws, call.service, call.region, call.operation, call.params, change.resource)
+        effect_id, at = ctx.effect_id(change.key), tags.iso(ctx.now)
+        name = snapshot_name(effect_id)
         resource = snapshot_resource("cluster" if change.params["kind"] == "cluster" else "db", name)
         facts: dict[str, Any] = {"snapshot": resource, "point": at, "set_id": effect_id}
         return Effect(
@@ -132,6 +124,18 @@ class CreateDatabaseSnapshots(Action[CreateDatabaseSnapshotsInput]):
             due=expected_at(ctx.now, change.size_gib, ctx.limits.snapshot_mib_s),
             facts={**facts, "items": {change.key: facts}},
         )
+
+    def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:
+        effect_id, item = ctx.effect_id(change.key), DatabaseSnapshotItem.model_validate(change.yields[0])
+        own, _ = tags.merged(own_tags(item, effect_id, tags.iso(ctx.now), ctx), item.tags)
+        kind = "DBCluster" if change.params["kind"] == "cluster" else "DBInstance"
+        snapshot = "DBClusterSnapshot" if kind == "DBCluster" else "DBSnapshot"
+        params = {
+            f"{snapshot}Identifier": snapshot_name(effect_id),
+            f"{kind}Identifier": str(change.params["name"]),
+            "Tags": tags.listed(own),
+        }
+        return (ApiCall("rds", f"Create{snapshot}", change.region, params),)
 
     def outputs(
         self,

@@ -58,3 +58,12 @@ def test_what_hurts_is_read_again_immediately_before(name: str) -> None:
     action = EVERY[name]
     hurts = any(word in name for word in ("delete", "expire", "terminate", "stop", "restore", "rotate", "detach"))
     assert not (hurts and isinstance(action, Action) and action.review_every_s != 0)
+
+
+@every_action
+def test_what_changes_aws_can_be_done_by_hand(name: str) -> None:
+    """`lifeboat plan --as-commands` must know the calls of whatever may write."""
+    action = EVERY[name]
+    writes = [each for each in action.permissions if not each.partition(":")[2].startswith(("Describe", "List", "Get"))]
+    if isinstance(action, Action) and writes:
+        assert type(action).calls_for is not Action.calls_for
