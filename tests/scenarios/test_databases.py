@@ -169,7 +169,7 @@ def test_a_copy_that_aws_gives_up_fails_by_name_and_the_rest_is_copied(night: St
 def test_a_word_of_rds_that_says_no_failure_is_waited_for(night: Stage) -> None:
     night.control.weather(rds={"upgrading": ["orders"]})
     run = night.start(night.book(BOOK))
-    until = night.control.now() + timedelta(hours=5)
+    until = night.control.now() + timedelta(hours=1, minutes=30)
 
     def upgraded() -> None:
         if night.control.now() > until:
