@@ -31,6 +31,7 @@ def _asked(name: str, default: int) -> int:
 
 PERCENT = max(1, min(100, _asked("SWEEP", 100)))
 SEED = _asked("SEED", 1)
+STORMS = range(1, 1 + max(3, 8 * PERCENT // 100))  # where all kinds of faults together must have come up: never fewer
 
 
 def sampled(when: str, shard: int) -> Iterator[int]:

@@ -15,14 +15,13 @@ from chalicelib.sandbox.process import Sandbox
 from chalicelib.stores.creation import create_table
 from tests.database_pasts import AWAY, HOME, DatabasePast
 from tests.sweep.engines import Cause, Engines, Outcome
-from tests.sweep.plan import FAR, PERCENT, SEED, WHENS, sampled
+from tests.sweep.plan import FAR, PERCENT, SEED, STORMS, WHENS, sampled
 from tests.sweep.steering import Truth
 
 pytestmark = pytest.mark.sweep
 START = datetime(2031, 1, 6, 2, 30, tzinfo=UTC)
 NIGHTS = 14
 STORM = {"throttle_share": 0.3, "lost_answer_share": 0.15, "visibility_s": 60, "rds": {"copies_per_destination": 1}}
-STORMS = range(1, 1 + max(1, 8 * PERCENT // 100))
 
 Seen = dict[str, dict[str, str]]
 

@@ -17,7 +17,7 @@ from tests.histories import History, histories
 from tests.invariants import broken
 from tests.pasts import AWAY, HOME, Past
 from tests.sweep.engines import Cause, Engines, Outcome
-from tests.sweep.plan import FAR, PERCENT, SEED, WHENS, sampled, storm
+from tests.sweep.plan import FAR, PERCENT, SEED, STORMS, WHENS, sampled, storm
 from tests.sweep.steering import Truth
 
 pytestmark = pytest.mark.sweep
@@ -107,7 +107,7 @@ def test_an_expiry_killed_at_any_call_and_started_again_deletes_what_was_planned
 def test_a_storm_over_an_expiry_deletes_what_a_calm_one_does_also_when_killed(morning: Morning) -> None:
     _, left, _ = morning.expired()
     morning.faults.clear()
-    for seed in range(1, 1 + max(1, 8 * PERCENT // 100)):
+    for seed in STORMS:
         for kill in (None, (15 + seed, "after")):
             outcomes, found, _ = morning.expired(kill, storm(seed))
             assert outcomes[-1].state == "succeeded", seed
