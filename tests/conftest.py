@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.session
 import pytest
 
 OURS = {"LIFEBOAT_SWEEP", "LIFEBOAT_SEED"}  # said to the tests themselves
@@ -19,6 +21,9 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "Lifeboat",
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
 }
+
+# Hundreds of sessions are made: AWS's models, megabytes of JSON, are read once for all of them.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 @pytest.fixture(autouse=True)

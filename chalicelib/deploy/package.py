@@ -80,8 +80,9 @@ def run_chalice(staged: Path) -> None:
         InputError: Chalice failed (`package.chalice`).
     """
     options = ["package", "--stage", STAGE, "--merge-template", "merge.json", "--template-format", "yaml", "out"]
+    # -B: Chalice imports the staged app, and the bytecode of that would be zipped with it.
     done = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
-        [sys.executable, "-c", CHALICE, *options], cwd=staged, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", CHALICE, *options], cwd=staged, capture_output=True, text=True, check=False
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])

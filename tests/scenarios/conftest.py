@@ -21,7 +21,7 @@ from chalicelib.domain.runbook import Runbook
 from chalicelib.domain.template import check_inputs
 from chalicelib.engine.local import drive, hold
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
+from tests.shared_box import empty
 
 HOME, AWAY = "us-east-1", "us-west-2"
 
@@ -97,10 +97,10 @@ def exit_code(found: RunRecord) -> int:
     return endings.code_of(found)
 
 
-@pytest.fixture(name="prepared", scope="module")
+@pytest.fixture(name="prepared", scope="session")
 def _prepared() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with Sandbox.start(seed=3) as box:
-        yield box.control, box.control.estate("small")
+    with empty() as control:
+        yield control, control.estate("small")
 
 
 @pytest.fixture(name="stage")

@@ -17,25 +17,34 @@ from chalicelib.domain.runbook import Runbook
 from chalicelib.engine.answering import newest, take
 from chalicelib.engine.memory import recall
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import HOME, Notes, Stage
+from tests.shared_box import Prepared, with_estate
 
 SHOP = {"tags": {"app": "shop"}}
 GUARD = {"regions": ["us-east-1", "us-west-2"], "max_targets": 50, "max_share": "100%"}
 
 
 @contextmanager
-def backed_up(seed: int = 5) -> Iterator[tuple[Control, dict[str, Any]]]:
+def backed_up() -> Iterator[Prepared]:
     """Give a sandbox with databases and replicas, and a point of each database of the shop, an hour old."""
-    with Sandbox.start(seed=seed) as box:
-        estate = {**box.control.estate("small"), **box.control.estate("databases"), **box.control.estate("replicas")}
-        with sandboxed(Place(sandbox=True), lambda _: Notes([]), box.control) as services:
-            given = {"select": {"tags": {"backup": "nightly"}}, "policy": "nightly"}
-            stage = Stage(box.control, estate, services)
-            made = stage.run(of_step(stage, "rds.create_snapshots", given), key="backup")
-            assert made.state.value == "succeeded", made.message
-        box.control.advance(3600)
-        yield box.control, estate
+    with with_estate(_backed_up) as prepared:
+        yield prepared
+
+
+def replicated(control: Control) -> dict[str, Any]:
+    """Build databases with replicas."""
+    return {**control.estate("small"), **control.estate("databases"), **control.estate("replicas")}
+
+
+def _backed_up(control: Control) -> dict[str, Any]:
+    estate = replicated(control)
+    with sandboxed(Place(sandbox=True), lambda _: Notes([]), control) as services:
+        given = {"select": {"tags": {"backup": "nightly"}}, "policy": "nightly"}
+        stage = Stage(control, estate, services)
+        made = stage.run(of_step(stage, "rds.create_snapshots", given), key="backup")
+        assert made.state.value == "succeeded", made.message
+    control.advance(3600)
+    return estate
 
 
 def of_step(stage: Stage, uses: str, given: dict[str, Any], **more: Any) -> Runbook:

@@ -10,8 +10,8 @@ from chalicelib.cli.options import Place
 from chalicelib.cli.world import sandboxed
 from chalicelib.domain.runbook import Runbook
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import Notes, Stage, tags_of
+from tests.shared_box import Prepared, with_estate
 
 DARK, HEALTHY, OTHER = "use1-az6", "use1-az1", "use1-az2"  # us-east-1a, b, c of the sandbox's account
 POLICY = "nightly"
@@ -50,22 +50,26 @@ def staged(control: Control, estate: dict[str, Any]) -> Iterator[Stage]:
 
 
 @contextmanager
-def backed_up(seed: int = 5) -> Iterator[tuple[Control, dict[str, Any]]]:
+def backed_up() -> Iterator[Prepared]:
     """Give the estate `small` with a front, on the morning after a backup."""
-    with Sandbox.start(seed=seed) as box:
-        estate = box.control.estate("small")
-        estate["front"] = box.control.estate("front")
-        box.control.settle()
-        with staged(box.control, estate) as stage:
-            found = stage.run(book(BACKUP), "backup")
-            assert found.state == "succeeded", found
-        box.control.advance(3600)
-        box.control.settle()
-        yield box.control, estate
+    with with_estate(_backed_up) as prepared:
+        yield prepared
+
+
+def _backed_up(control: Control) -> dict[str, Any]:
+    estate = control.estate("small")
+    estate["front"] = control.estate("front")
+    control.settle()
+    with staged(control, estate) as stage:
+        found = stage.run(book(BACKUP), "backup")
+        assert found.state == "succeeded", found
+    control.advance(3600)
+    control.settle()
+    return estate
 
 
 @contextmanager
-def on_a_copy(prepared: tuple[Control, dict[str, Any]]) -> Iterator[Stage]:
+def on_a_copy(prepared: Prepared) -> Iterator[Stage]:
     """Give the service over a copy of a prepared AWS."""
     original, estate = prepared
     control = original.fork()

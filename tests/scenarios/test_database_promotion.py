@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.domain.run import RunState
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import AWAY, Stage, step
 from tests.scenarios.databases import calls, carried_out, cluster, instance, of_step, outputs
+from tests.shared_box import empty
 
 REPLICA = {"select": {"instances": ["orders-replica"]}}
 NAME = "rds.promote_replica"
@@ -19,9 +19,9 @@ NAME = "rds.promote_replica"
 
 @pytest.fixture(name="prepared", scope="module")
 def _prepared() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with Sandbox.start(seed=6) as box:
-        estate = {**box.control.estate("small"), **box.control.estate("databases"), **box.control.estate("replicas")}
-        yield box.control, estate
+    with empty() as control:
+        estate = {**control.estate("small"), **control.estate("databases"), **control.estate("replicas")}
+        yield control, estate
 
 
 def planned(stage: Stage, name: str, between: Any = None) -> list[Any]:

@@ -10,17 +10,17 @@ import pytest
 from chalicelib.cli.worker import work
 from chalicelib.domain.run import RunState, StepState
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import Stage, step, tags_of
 from tests.scenarios.databases import approved, calls, instance, names, zone_id
+from tests.shared_box import empty
 
 BOOK = "database-failover"
 
 
 @pytest.fixture(name="prepared", scope="module")
 def _prepared() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with Sandbox.start(seed=8) as box:
-        yield box.control, {**box.control.estate("small"), **box.control.estate("databases")}
+    with empty() as control:
+        yield control, {**control.estate("small"), **control.estate("databases")}
 
 
 def test_a_dark_zone_is_left_and_what_could_not_leave_is_restored_elsewhere_once_a_person_says_so(stage: Stage) -> None:

@@ -16,8 +16,8 @@ from chalicelib.domain.run import Run, RunState
 from chalicelib.engine.answering import take
 from chalicelib.engine.local import drive, here
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import HOME, Stage, step
+from tests.shared_box import empty
 
 NOBODY_NOTICES = {"notice_s": 10**9}
 LEAVE = [
@@ -36,10 +36,10 @@ class Said:
 
 @pytest.fixture(name="prepared", scope="module")
 def _prepared() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with Sandbox.start(seed=5) as box:
-        estate = box.control.estate("small")
-        front = box.control.estate("front")
-        yield box.control, {**estate, "front": front, **box.control.estate("groups")}
+    with empty() as control:
+        estate = control.estate("small")
+        front = control.estate("front")
+        yield control, {**estate, "front": front, **control.estate("groups")}
 
 
 class Shop:

@@ -15,7 +15,7 @@ from tests.scenarios.recovery import backed_up, book, go_dark, heal, instances, 
 
 @pytest.fixture(name="morning", scope="module")
 def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with backed_up(seed=7) as prepared:
+    with backed_up() as prepared:
         names, truth = prepared[1]["names"], prepared[0].witness("ec2")
         prepared[1]["address"] = truth.allocate_address(Domain="vpc")["AllocationId"]
         truth.associate_address(AllocationId=prepared[1]["address"], InstanceId=names["web-1"])

@@ -24,7 +24,7 @@ ACTION, REMOVAL = LaunchReplacements(), RemoveRestored()
 
 @pytest.fixture(name="morning", scope="module")
 def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with backed_up(seed=8) as prepared:
+    with backed_up() as prepared:
         truth = prepared[0].witness("ec2")
         vpc = truth.describe_vpcs()["Vpcs"][0]["VpcId"]
         made = truth.create_security_group(GroupName="drill", Description="Nothing in or out", VpcId=vpc)

@@ -15,7 +15,7 @@ from tests.scenarios.recovery import BACKUP, backed_up, book, go_dark, instances
 
 @pytest.fixture(name="morning", scope="module")
 def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with backed_up(seed=9) as prepared:
+    with backed_up() as prepared:
         yield prepared
 
 

@@ -16,7 +16,7 @@ CHECK = {"id": "check", "uses": "check.volumes"}
 
 @pytest.fixture(name="morning", scope="module")
 def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with backed_up(seed=6) as prepared:
+    with backed_up() as prepared:
         yield prepared
 
 

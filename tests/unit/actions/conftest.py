@@ -10,8 +10,8 @@ from botocore.loaders import create_loader
 
 from chalicelib.aws.clients import Aws
 from chalicelib.sandbox.client import Control, VirtualClock, attach
-from chalicelib.sandbox.process import Sandbox
 from chalicelib.settings import Settings
+from tests.shared_box import Prepared, empty
 from tests.unit.actions.groups import Groups
 from tests.unit.actions.world import HOME, World
 
@@ -20,22 +20,22 @@ LOADER = create_loader()  # reads the service models once for all tests: they ar
 
 
 @pytest.fixture(scope="session")
-def _prepared() -> Iterator[tuple[Sandbox, dict[str, Any]]]:
-    with Sandbox.start(seed=7) as box:
-        estate = box.control.estate("small")
-        box.control.settle()
-        yield box, estate
+def _prepared() -> Iterator[Prepared]:
+    with empty() as control:
+        estate = control.estate("small")
+        control.settle()
+        yield control, estate
 
 
 @pytest.fixture
-def world(_prepared: tuple[Sandbox, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    box, estate = _prepared
-    yield from _worlds(World, box.control, estate, monkeypatch)
+def world(_prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    control, estate = _prepared
+    yield from _worlds(World, control, estate, monkeypatch)
 
 
 @pytest.fixture(scope="session")
-def _grouped(_prepared: tuple[Sandbox, dict[str, Any]]) -> Iterator[tuple[Control, dict[str, Any]]]:
-    control = _prepared[0].control.fork()
+def _grouped(_prepared: Prepared) -> Iterator[Prepared]:
+    control = _prepared[0].fork()
     front = control.estate("front")
     yield control, {**_prepared[1], "front": front, **control.estate("groups")}
     control.quit()

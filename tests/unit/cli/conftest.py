@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from chalicelib.cli.main import app
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
+from tests.shared_box import with_estate
 
 BOOK = """\
 version: 1
@@ -61,12 +61,15 @@ def _lifeboat() -> Lifeboat:
     return invoke
 
 
-@pytest.fixture(scope="module")
+def _small(control: Control) -> dict[str, Any]:
+    return control.estate("small")
+
+
+@pytest.fixture(scope="session")
 def small() -> Iterator[Control]:
     """A sandbox with the estate `small`; tests work on forks of it."""
-    with Sandbox.start() as box:
-        box.control.estate("small")
-        yield box.control
+    with with_estate(_small) as (control, _):
+        yield control
 
 
 @pytest.fixture(name="box")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chalicelib.domain.owing import Owed
-from chalicelib.domain.report import record_of
+from chalicelib.domain.report import record_of, with_questions
 from chalicelib.domain.run import RunState, StepRow, StepState
 from chalicelib.domain.runbook import Runbook
 from tests.fakes import START, toy_runbook
+from tests.unit.domain.test_question import ASKED, YES
 from tests.unit.domain.test_run import a_run
 
 BOOK = Runbook.model_validate(toy_runbook(objectives={"rpo": "1h"}))
@@ -48,3 +49,12 @@ def test_what_a_run_owes_is_in_its_record() -> None:
     owed = Owed(name="things.a", why="snap-1 was left behind.", since=LATER)
     record = record_of(a_run(), BOOK, [], {"things.a": owed}, LATER)
     assert record.owes == {"things.a": owed}
+
+
+def test_the_record_tells_what_a_step_asks_and_what_was_answered() -> None:
+    record = record_of(a_run(), BOOK, [row(StepState.RUNNING)], {}, LATER)
+    [asks, other] = with_questions(record, {"things": ASKED}, a_run(), LATER).steps
+    [answered, _] = with_questions(record, {"things": ASKED.model_copy(update={"answer": YES})}, a_run(), LATER).steps
+    assert asks.question is not None and asks.question.reason == ASKED.reason and asks.answer is None
+    assert other.question is None
+    assert answered.answer == YES

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.sandbox.client import Control, VirtualClock, attach, models
-from chalicelib.sandbox.process import Sandbox
+from tests.shared_box import empty
 
 HOME, WEST = "us-east-1", "us-west-2"
 
@@ -84,8 +84,8 @@ class World:
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[tuple[Control, dict[str, Any]]]:
-    with Sandbox.start() as sandbox:
-        yield sandbox.control, sandbox.control.estate("small")
+    with empty() as control:
+        yield control, control.estate("small")
 
 
 @pytest.fixture
