@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from chalicelib.actions.asg_drift import WATCHED, drifted
 from chalicelib.actions.base import StepContext
 from chalicelib.actions.protected import standing_of
 from chalicelib.domain.change import Finding
 from chalicelib.domain.notice import Notice, NoticeKind, headline
+from chalicelib.domain.owing import Owed
 from chalicelib.domain.protection import Protection, protections
 from chalicelib.domain.runbook import Runbook, ScheduleTrigger
 from chalicelib.domain.watch import TOLD_EVERY, Breach, forgotten, missed, overdue, success_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.engine.advance import Engine
 
 PERIOD_MINUTES = 15
+DRIFT = "drift."  # begins the names of breaches
 DEPLOYMENT = "#deployment"  # no runbook's name
 OF_RUNBOOKS = ("schedule.", "rpo.", "watch.")  # breaches that are found by reading a runbook
 BLIND_FOR = timedelta(minutes=2 * PERIOD_MINUTES)  # so long AWS may be too busy to be looked at, and nobody is told
@@ -69,8 +72,10 @@ def watch(services: Watches) -> dict[str, Any]:
     books = list(_valid(services, look))
     _schedules(look, books)
     _pauses(look)
-    _owed(look)
-    failed = _objectives(look, protections(books, engine.settings.region))
+    owing = list(engine.ledger.owing())
+    _owed(look, owing)
+    failed = _drift(look, owing)
+    failed = _objectives(look, protections(books, engine.settings.region)) or failed
     look.close()
     engine.journal.note("watched", breaches=len(look.lasting), names=sorted(look.lasting))
     if failed:
@@ -165,16 +170,38 @@ def _pauses(look: Look) -> None:
     look.found_all("pause.", {f"pause.{runbook}": (runbook, said) for runbook, said in pauses.items()})
 
 
-def _owed(look: Look) -> None:
+def _owed(look: Look, owing: Sequence[tuple[str, Owed]]) -> None:
     """Look at what runs owe and is late: a fence, a shift that is about to expire, an evacuation that lasts."""
     ledger, late = look.engine.ledger, dict[str, tuple[str, str]]()
-    for run_id, owed in ledger.owing():
+    for run_id, owed in owing:
         said = owed.late(look.now)
         run = ledger.load(run_id) if said else None
         if run:
             advice = f"Look at `lifeboat runs show {run_id}`; `lifeboat runs settle {run_id}` tries it now."
             late[f"owes.{run_id}.{owed.name}"] = (run.runbook, f"Run {run_id} still owes {owed.name}: {said} {advice}")
     look.found_all("owes.", late)
+
+
+def _drift(look: Look, owing: Sequence[tuple[str, Owed]]) -> LifeboatError | None:
+    """Look whether groups that left a zone are still as they were left; returns why they could not be looked at."""
+    engine = look.engine
+    watched = [(run_id, owed.change) for run_id, owed in owing if owed.uses == WATCHED and owed.change]
+    try:
+        every = drifted([change for _, change in watched], _context(engine, look.now, "watchdog"))
+    except ActionError as error:
+        engine.journal.note("could not watch", error_code=error.code, why=error.message)
+        for name in look.before:
+            if name.startswith(DRIFT):
+                look.stays(name)
+        return error
+    lasting = {}
+    for (run_id, change), said in zip(watched, every, strict=True):
+        run = engine.ledger.load(run_id) if said else None
+        if run:
+            told = f"{said} Run {run_id} took it out of the zone."
+            lasting[f"{DRIFT}{run_id}.{change.params['group']}.{change.params['zone']}"] = (run.runbook, told)
+    look.found_all(DRIFT, lasting)
+    return None
 
 
 def _objectives(look: Look, every: Sequence[Protection]) -> LifeboatError | None:
@@ -205,22 +232,25 @@ def _lasts(look: Look, error: ActionError) -> bool:
 
 
 def _looked(engine: Engine, one: Protection, now: datetime) -> Sequence[Finding]:
-    ctx = StepContext(
+    findings = standing_of(one, _context(engine, now, one.runbook, one.rpo))
+    ages = [age for finding in findings if isinstance(age := finding.facts.get("age_s"), int)]
+    if ages:
+        engine.journal.note("objective watched", runbook=one.runbook, policy=one.policy, age_s=max(ages))
+    return findings
+
+
+def _context(engine: Engine, now: datetime, runbook: str, rpo: timedelta | None = None) -> StepContext:
+    return StepContext(
         run_id="watchdog",
         step_id="watch",
-        runbook=one.runbook,
+        runbook=runbook,
         region=engine.settings.region,
         started_at=now,
         now=now,
         aws=engine.aws.reading(),
         limits=engine.settings.limits,
-        rpo=one.rpo,
+        rpo=rpo,
     )
-    findings = standing_of(one, ctx)
-    ages = [age for finding in findings if isinstance(age := finding.facts.get("age_s"), int)]
-    if ages:
-        engine.journal.note("objective watched", runbook=one.runbook, policy=one.policy, age_s=max(ages))
-    return findings
 
 
 def _told(engine: Engine, kind: NoticeKind, breach: Breach, now: datetime, word: str) -> bool:

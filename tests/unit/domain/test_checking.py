@@ -49,9 +49,7 @@ def test_an_unknown_action_is_named_with_what_was_meant() -> None:
 def test_a_check_asks_nobody() -> None:
     given = {"select": {"tags": {"a": "b"}}, "since": "run.start"}
     checked = {"uses": "check.recovery_points", "with": given, "approved_in_advance": "I said so"}
-    assert told(CREATE, verify=[checked]) == [
-        ("verify[0].approved_in_advance", "a check asks nobody", "leave it out")
-    ]
+    assert told(CREATE, verify=[checked]) == [("verify[0].approved_in_advance", "a check asks nobody", "leave it out")]
 
 
 def test_outputs_of_an_unknown_action_are_not_judged() -> None:

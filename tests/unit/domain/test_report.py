@@ -55,6 +55,8 @@ def test_the_record_tells_what_a_step_asks_and_what_was_answered() -> None:
     record = record_of(a_run(), BOOK, [row(StepState.RUNNING)], {}, LATER)
     [asks, other] = with_questions(record, {"things": ASKED}, a_run(), LATER).steps
     [answered, _] = with_questions(record, {"things": ASKED.model_copy(update={"answer": YES})}, a_run(), LATER).steps
-    assert asks.question is not None and asks.question.reason == ASKED.reason and asks.answer is None
+    assert asks.question is not None
+    assert asks.question.reason == ASKED.reason
+    assert asks.answer is None
     assert other.question is None
     assert answered.answer == YES
