@@ -11,6 +11,7 @@ from chalicelib.settings import Pace
 LEARNING = 0.3  # weight of one completion against what was learned before
 SCALES = (0.05, 20.0)  # how far from the forecast the learned factor may go
 FIRST_LOOK_S = 60.0  # while nothing is known but an assumed rate, looks come at one, two, four ... minutes
+PATIENCE = 8  # what is late by eight minutes is looked at once a minute: what takes long may take longer
 DOUBT_LOOKS = 2  # looks at what is in doubt are this many shortest polls apart: listings lag by seconds
 
 
@@ -36,6 +37,10 @@ def learn(step: StepMemory, key: str, effect: Effect, now: datetime) -> None:
         step.scale = min(SCALES[1], max(SCALES[0], (1 - LEARNING) * step.scale + LEARNING * ratio))
 
 
+def _late(expected: datetime | None, now: datetime) -> timedelta:
+    return max(timedelta(0), now - expected) if expected else timedelta(0)
+
+
 def next_look(step: StepMemory, now: datetime, pace: Pace) -> datetime | None:
     """Return when looking, or sending, is next worth a call; None when nothing is in flight or held back."""
     shortest = now + timedelta(seconds=pace.poll_min_s)
@@ -52,7 +57,7 @@ def next_look(step: StepMemory, now: datetime, pace: Pace) -> datetime | None:
         ):
             # A forecast from a volume's size is an upper bound: an incremental snapshot may be done within a minute.
             due = min(due, now + max(timedelta(seconds=FIRST_LOOK_S), now - sent))
-        moments.append(max(shortest, due) if due else shortest)
+        moments.append(max(shortest, due or shortest, now + _late(due or sent, now) / PATIENCE))
     if step.in_state(EffectState.IN_DOUBT):
         moments.append(now + timedelta(seconds=pace.poll_min_s * DOUBT_LOOKS))
     if not moments:

@@ -94,7 +94,6 @@ ELSEWHERE = {
     "stores/drills.py": ("unit/engine/test_drilling.py", "which drills are looked after"),
     "engine/undo_plan.py": ("unit/cli/test_undo.py", "what people see before they order it"),
     "engine/flow.py": ("unit/engine/test_run.py", "the order of steps shows in whole runs only"),
-    "engine/looking.py": ("unit/engine/test_driver.py", "when the driver looks next"),
     "engine/memory.py": ("unit/engine/test_driver.py", "what the driver remembers and recalls"),
     "engine/recording.py": ("unit/engine/test_driver.py", "that no effect is lost between AWS and the ledger"),
     "engine/rounds.py": ("unit/engine/test_local.py", "who may go on with a stopped run, and with what"),
