@@ -30,11 +30,19 @@ class Made:
     effect: str
 
 
-def must_be_isolated(aws: Aws, region: str, subnet_id: str, group_id: str, profile: str) -> None:
-    """Make sure that nothing but drills uses a place: no instance in the subnet, with the group, or with the profile.
+def must_be_isolated(aws: Aws, region: str, subnet_id: str, group_id: str, profile: str, db_subnets: str = "") -> None:
+    """Make sure that nothing but drills uses a place.
+
+    Args:
+        aws: The way to AWS; read only.
+        region: The Region.
+        subnet_id: No instance may be in it.
+        group_id: No instance may have it, and where databases are restored, no database.
+        profile: No instance may have it.
+        db_subnets: The DB subnet group in which databases are restored: no database may be in it. Empty = none are.
 
     Raises:
-        RefusedError: something does, or subnet and group are of different VPCs (`drill.production_site`).
+        RefusedError: something uses it, or subnet and group are of different VPCs (`drill.production_site`).
         ActionError: AWS refuses to tell.
     """
     ec2 = aws.client("ec2", region, "read")
@@ -46,11 +54,21 @@ def must_be_isolated(aws: Aws, region: str, subnet_id: str, group_id: str, profi
         raise _refused(f"{group_id} is of {group['VpcId']} and {subnet_id} of {subnet['VpcId']}")
     if group.get("GroupName") == "default":
         raise _refused(f"{group_id} is the default group of {group['VpcId']}, which everything gets that names none")
+    for user, used in _uses(aws, ec2, region, (subnet_id, group_id, profile, db_subnets)):
+        raise _refused(f"{used} is used by {user}")
+
+
+def _uses(aws: Aws, ec2: Any, region: str, place: tuple[str, str, str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what no drill has made and uses a place, with what it uses of it."""
+    subnet_id, group_id, profile, db_subnets = place
     for instance in _instances(ec2):
-        if tags.DRILL not in tags.of(instance):
-            used = _used(instance, subnet_id, group_id, profile)
-            if used:
-                raise _refused(f"{used} is used by {instance['InstanceId']}")
+        used = _used(instance, subnet_id, group_id, profile)
+        if used and tags.DRILL not in tags.of(instance):
+            yield instance["InstanceId"], used
+    for name, one, mine in _databases(aws, region) if db_subnets else ():
+        used = _used_by_database(one, group_id, db_subnets)
+        if used and tags.DRILL not in mine:
+            yield name, used
 
 
 def _instances(ec2: Any, *filters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -70,6 +88,14 @@ def _used(instance: Mapping[str, Any], subnet_id: str, group_id: str, profile: s
     if group_id in groups:
         return group_id
     return f"the instance profile {profile}" if arn.rpartition("/")[2] == profile else ""
+
+
+def _used_by_database(one: Mapping[str, Any], group_id: str, db_subnets: str) -> str:
+    subnets = one.get("DBSubnetGroup") or ""
+    within = subnets if isinstance(subnets, str) else subnets.get("DBSubnetGroupName", "")
+    if within.lower() == db_subnets.lower():  # RDS keeps these names in lower case
+        return db_subnets
+    return group_id if group_id in {each["VpcSecurityGroupId"] for each in one.get("VpcSecurityGroups") or ()} else ""
 
 
 def _groups(holder: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -103,22 +129,28 @@ def made_by_drills(aws: Aws, region: str, *, databases: bool) -> list[Made]:
         with translated(operation, service="ec2"):
             for page in ec2.get_paginator(operation).paginate(Filters=[tagged], **more):
                 found += [_made(one[name], tags.of(one)) for one in page[field]]
-    return found + (_databases(aws, region) if databases else [])
+    if databases:
+        found += [
+            _made(name, mine) for name, one, mine in _databases(aws, region) if tags.DRILL in mine and not _leaves(one)
+        ]
+    return found
 
 
-def _databases(aws: Aws, region: str) -> list[Made]:
-    rds, found = aws.client("rds", region, "read"), list[Made]()
-    for operation, field, name, status in (
-        ("describe_db_instances", "DBInstances", "DBInstanceIdentifier", "DBInstanceStatus"),
-        ("describe_db_clusters", "DBClusters", "DBClusterIdentifier", "Status"),
+def _leaves(one: Mapping[str, Any]) -> bool:
+    return "deleting" in {one.get("DBInstanceStatus"), one.get("Status")}
+
+
+def _databases(aws: Aws, region: str) -> Iterator[tuple[str, Mapping[str, Any], dict[str, str]]]:
+    """Yield all DB instances and clusters of a Region: the name, all that RDS tells, and the tags."""
+    rds = aws.client("rds", region, "read")
+    for operation, field, name in (
+        ("describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
+        ("describe_db_clusters", "DBClusters", "DBClusterIdentifier"),
     ):
         with translated(operation, service="rds"):
             for page in rds.get_paginator(operation).paginate():
                 for one in page[field]:
-                    mine = {tag["Key"]: tag["Value"] for tag in one.get("TagList") or ()}
-                    if tags.DRILL in mine and one.get(status) != "deleting":
-                        found.append(_made(one[name], mine))
-    return found
+                    yield one[name], one, {tag["Key"]: tag["Value"] for tag in one.get("TagList") or ()}
 
 
 def _made(name: str, mine: Mapping[str, str]) -> Made:

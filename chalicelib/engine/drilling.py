@@ -49,9 +49,9 @@ class Drilling(Steps):
         if site is None or not all((site.subnet_id, site.security_group_id, site.instance_profile)):
             said = "states no subnet, security group or profile for drills: see its section 'drill' and its inputs"
             raise RefusedError("drill.no_site", f"Runbook {memory.runbook.name} {said}.")
-        must_be_isolated(
-            self.aws.reading(), memory.run.region, site.subnet_id, site.security_group_id, site.instance_profile
-        )
+        of_databases = site.db_subnet_group if step.uses.startswith("rds.") else ""
+        place = (site.subnet_id, site.security_group_id, site.instance_profile, of_databases)
+        must_be_isolated(self.aws.reading(), memory.run.region, *place)
         return super()._planned(memory, step, row, action)
 
     def _committed(self, memory: RunMemory, row: StepRow, judged: Plan, now: datetime) -> StepRow:

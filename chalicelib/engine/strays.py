@@ -80,8 +80,8 @@ class Strays:
         aws, now = engine.aws.reading(), engine.clock.now()
         ctx = context_of(memory, step_id, "steps", aws, engine.settings.limits, now)
         effect = memory.step(step_id).effect(change.key)
-        if not effect.id:
-            asked = Effect(state=EffectState.IN_DOUBT, at=memory.run.started_at)
+        if effect.state is not EffectState.DONE:  # by now AWS may show more of it than the record knows
+            asked = effect if effect.id else Effect(state=EffectState.IN_DOUBT, at=memory.run.started_at)
             effect = action.observe([(change, asked)], ctx).get(change.key, effect)
         undo = action.undo(change, effect, ctx)
         for each in undo.changes:

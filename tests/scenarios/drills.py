@@ -9,16 +9,20 @@ from tests.scenarios.conftest import HOME
 
 PLACE = ("subnet", "security_group", "instance_profile")
 LISTS = (
-    ("ec2", "describe_instances", "Reservations"),
-    ("ec2", "describe_volumes", "Volumes"),
-    ("ec2", "describe_images", "Images"),
-    ("ec2", "describe_addresses", "Addresses"),
-    ("ec2", "describe_snapshots", "Snapshots"),
-    ("ec2", "describe_security_groups", "SecurityGroups"),
-    ("rds", "describe_db_instances", "DBInstances"),
-    ("rds", "describe_db_clusters", "DBClusters"),
-    ("elbv2", "describe_target_groups", "TargetGroups"),
+    ("ec2", "describe_instances", "Reservations", "InstanceId"),
+    ("ec2", "describe_volumes", "Volumes", "VolumeId"),
+    ("ec2", "describe_images", "Images", "ImageId"),
+    ("ec2", "describe_addresses", "Addresses", "AllocationId"),
+    ("ec2", "describe_snapshots", "Snapshots", "SnapshotId"),
+    ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
+    ("rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
+    ("rds", "describe_db_clusters", "DBClusters", "DBClusterIdentifier"),
+    ("rds", "describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier"),
+    ("rds", "describe_db_cluster_snapshots", "DBClusterSnapshots", "DBClusterSnapshotIdentifier"),
+    ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"),
+    ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
 )
+MOVES = {"LatestRestorableTime", "EarliestRestorableTime"}  # by itself, as time passes
 
 
 def place_in(aws: Any) -> dict[str, str]:
@@ -38,25 +42,12 @@ def place_in(aws: Any) -> dict[str, str]:
 def inventory(aws: Any) -> dict[str, str]:
     """Return everything that is live as it truly is, by what it is and its id: its whole description as text."""
     found: dict[str, str] = {}
-    for service, operation, field in LISTS:
+    for service, operation, field, name in LISTS:
         more = {"Owners": ["self"]} if field == "Images" else {"OwnerIds": ["self"]} if field == "Snapshots" else {}
         for one in getattr(aws(service), operation)(**more)[field]:
-            for each in one.get("Instances", [one]):
+            for each in one["Instances"] if field == "Reservations" else [one]:
                 if each.get("State", {}) == {"Code": 48, "Name": "terminated"}:
                     continue
-                name = next(value for key, value in sorted(each.items()) if key in NAMES)
-                found[f"{field}/{name}"] = json.dumps(each, sort_keys=True, default=str)
+                lasting = {key: value for key, value in each.items() if key not in MOVES}
+                found[f"{field}/{each[name]}"] = json.dumps(lasting, sort_keys=True, default=str)
     return found
-
-
-NAMES = {
-    "InstanceId",
-    "VolumeId",
-    "ImageId",
-    "AllocationId",
-    "SnapshotId",
-    "GroupId",
-    "DBInstanceIdentifier",
-    "DBClusterIdentifier",
-    "TargetGroupArn",
-}
