@@ -79,7 +79,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "planRunbook",
         runbooks.plan,
-        requests.Inputs,
+        requests.PlanAsked,
         Preview,
         errors=(GONE, CONFLICT, AWS),
     ),

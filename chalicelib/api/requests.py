@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
@@ -45,12 +45,20 @@ class Nothing(Asked):
 
 
 class Inputs(Asked):
-    """The inputs of a plan or a run."""
+    """The inputs of a run or a drill."""
 
     inputs: dict[Annotated[str, Field(max_length=64)], JsonValue] = Field(
         default_factory=dict,
         max_length=50,
         description="Inputs of the runbook by name.",
+    )
+
+
+class PlanAsked(Inputs):
+    """What is to be planned."""
+
+    mode: Literal["run", "drill"] = Field(
+        "run", description="`drill`: what a rehearsal would make at its own place, and what it would only tell."
     )
 
 

@@ -55,7 +55,7 @@ def plan(service: Serves, request: Request) -> Preview:
     book, now = service.catalog.load(request.path["name"]), service.clock.now()
     inputs = check_inputs(book, request.asked.inputs)
     service.aws.calls.take()
-    steps = preview(book, inputs, service.aws, service.actions, service.settings, now)
+    steps = preview(book, inputs, service.aws, service.actions, service.settings, now, mode=request.asked.mode)
     return bounded(summed(book, inputs, service.settings.region, steps, now, service.aws.calls.take()))
 
 

@@ -11,6 +11,7 @@ import typer
 from chalicelib.cli import endings
 from chalicelib.cli.options import Api, Inputs, Json, Local, RegionOption, Runbooks, Sandboxed, Yes, inputs_of, place_of
 from chalicelib.cli.run import (
+    REHEARSE,
     CreateLedger,
     Key,
     Name,
@@ -77,10 +78,12 @@ def _there(
 ) -> None:
     """Start a drill through the API, and follow it."""
     from chalicelib.cli.remote import record_at
-    from chalicelib.cli.remote_run import followed
+    from chalicelib.cli.remote_run import followed, show_plan
+    from chalicelib.domain.run import DRILL
 
     if ask:
-        must_agree("Rehearse it?")
+        show_plan(where, name, {"inputs": dict(given), "mode": DRILL})
+        must_agree(REHEARSE)
     key = key or fresh_key(datetime.now(UTC))
     started = where.ask("startDrill", {"name": name}, {"inputs": dict(given)}, key)
     run_id = str(started["run_id"])

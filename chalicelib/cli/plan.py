@@ -57,7 +57,9 @@ def plan(
     raise typer.Exit(code_of(found))
 
 
-def planned(services: Services, runbook: Runbook, given: Mapping[str, Any], *, by_hand: bool = False) -> Preview:
+def planned(
+    services: Services, runbook: Runbook, given: Mapping[str, Any], *, by_hand: bool = False, mode: str = "run"
+) -> Preview:
     """Return what a runbook would do now.
 
     Raises:
@@ -68,7 +70,7 @@ def planned(services: Services, runbook: Runbook, given: Mapping[str, Any], *, b
 
     inputs, now = check_inputs(runbook, given), services.clock.now()
     services.aws.calls.take()
-    steps = preview(runbook, inputs, services.aws, services.actions, services.settings, now, by_hand=by_hand)
+    steps = preview(runbook, inputs, services.aws, services.actions, services.settings, now, by_hand=by_hand, mode=mode)
     return summed(runbook, inputs, services.settings.region, steps, now, services.aws.calls.take())
 
 

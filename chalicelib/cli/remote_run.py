@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -32,7 +32,7 @@ def run_there(
     """
     if ask:
         must_be_asked()
-        _show_plan(where, name, given)
+        show_plan(where, name, {"inputs": dict(given)})
         must_agree("Carry it out?")
     key = key or fresh_key(datetime.now(UTC))
     started = where.ask("startRun", {"name": name}, {"inputs": dict(given)}, key)
@@ -43,11 +43,12 @@ def run_there(
     raise typer.Exit(endings.code_of(found))
 
 
-def _show_plan(where: Desk, name: str, given: Mapping[str, str]) -> None:
+def show_plan(where: Desk, name: str, asked: Mapping[str, Any]) -> None:
+    """Print what a runbook would do, as the API tells it."""
     from chalicelib.cli.show_plan import show_preview
     from chalicelib.engine.preview import Preview
 
-    found = where.ask("planRunbook", {"name": name}, {"inputs": dict(given)})
+    found = where.ask("planRunbook", {"name": name}, asked)
     show_preview(Preview.model_validate(found), console(stderr=True))
 
 

@@ -34,6 +34,7 @@ Key = Annotated[
         show_default="a new one",
     ),
 ]
+REHEARSE = "Rehearse it? What it makes goes to the place that its section 'drill' states, and goes again."
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end; only with the API.")]
 CreateLedger = Annotated[bool, typer.Option("--create-ledger", help="Make the ledger's table if there is none.")]
 
@@ -208,11 +209,11 @@ def _ask(services: Services, runbook: Runbook, wish: Wish) -> None:
     from chalicelib.cli.show_plan import show_preview
     from chalicelib.domain.run import DRILL
 
-    if wish.mode == DRILL:
-        must_agree("Rehearse it? What it makes goes to the place that its section 'drill' states, and goes again.")
-        return
-    found = planned(services, runbook, wish.given)
+    found = planned(services, runbook, wish.given, mode=wish.mode)
     show_preview(found, console(stderr=True))
+    if wish.mode == DRILL:
+        must_agree(REHEARSE)
+        return
     must_agree("Not all of it would succeed. Carry it out all the same?" if code_of(found) else "Carry it out?")
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.actions.base import Action, Check
+from chalicelib.aws.clients import Aws
 from chalicelib.aws.drill_site import must_be_isolated
 from chalicelib.domain.change import ChangeKind, Effect, Plan
 from chalicelib.domain.drilling import NOT_REHEARSED, judge_drill
@@ -24,6 +25,7 @@ from chalicelib.engine.scope import Actions, context_of, given_to, scope_of, sit
 from chalicelib.engine.steps import Steps, judged_plan
 from chalicelib.errors import RefusedError
 
+UNSAID = frozenset({"", "none"})  # `none` is what inputs that nobody gave are called in the shipped runbooks
 TOLD = 20  # changes of a step that is not rehearsed that are told one by one
 
 
@@ -45,13 +47,7 @@ class Drilling(Steps):
         """Plan as ever at a place that nothing else uses; or only tell what would be done."""
         if not action.rehearsable:
             return self._only_planned(memory, step, row, action)
-        site = site_of(memory)
-        if site is None or not all((site.subnet_id, site.security_group_id, site.instance_profile)):
-            said = "states no subnet, security group or profile for drills: see its section 'drill' and its inputs"
-            raise RefusedError("drill.no_site", f"Runbook {memory.runbook.name} {said}.")
-        of_databases = site.db_subnet_group if step.uses.startswith("rds.") else ""
-        place = (site.subnet_id, site.security_group_id, site.instance_profile, of_databases)
-        must_be_isolated(self.aws.reading(), memory.run.region, *place)
+        must_have_place(memory, step, self.aws.reading())
         return super()._planned(memory, step, row, action)
 
     def _committed(self, memory: RunMemory, row: StepRow, judged: Plan, now: datetime) -> StepRow:
@@ -73,19 +69,40 @@ class Drilling(Steps):
         ctx = context_of(memory, step.id, row.phase, self.aws.reading(), self.settings.limits, now)
         given = given_to(step, action, scope)
         plan = judged_plan(memory, action.plan(given, ctx))
-        told = [f"would {each.kind.value} {each.resource}: {each.reason}" for each in plan.changes[:TOLD]]
-        if len(plan.changes) > TOLD:
-            told.append(f"... and {len(plan.changes) - TOLD} more")
-        would = [f"not rehearsed: {len(plan.changes)} changes were planned only", *told]
-        would += [f"would fail: {each.resource}: {each.message}" for each in plan.failures[:TOLD]]
-        would += [f"would ask: {plan.ask.reason}"] if plan.ask else []
         planned = {
-            "notes": (*would, *plan.notes),
+            "notes": told_only(plan),
             "counts": Counts(planned=len(plan.changes)),
             "outputs": action.outputs(given, [(each, Effect()) for each in plan.changes], ctx),
         }
         message = f"not rehearsed; {len(plan.changes)} changes were planned only"
         return self._ended(row.model_copy(update=planned), StepState.SKIPPED, code=NOT_REHEARSED, message=message)
+
+
+def must_have_place(memory: RunMemory, step: Step, aws: Aws) -> None:
+    """Make sure that a drill says where it may make things, and that nothing else is there.
+
+    Raises:
+        RefusedError: it says no place (`drill.no_site`), or something else is there (`drill.production_site`).
+        ActionError: AWS refuses to tell.
+    """
+    site = site_of(memory)
+    if site is None or UNSAID & {site.subnet_id, site.security_group_id, site.instance_profile}:
+        said = "states no subnet, security group or profile for drills: see its section 'drill' and its inputs"
+        raise RefusedError("drill.no_site", f"Runbook {memory.runbook.name} {said}.")
+    of_databases = site.db_subnet_group if step.uses.startswith("rds.") else ""
+    place = (site.subnet_id, site.security_group_id, site.instance_profile, of_databases)
+    must_be_isolated(aws, memory.run.region, *place)
+
+
+def told_only(plan: Plan) -> tuple[str, ...]:
+    """Return in sentences what a plan would do that a drill only tells."""
+    told = [f"would {each.kind.value} {each.resource}: {each.reason}" for each in plan.changes[:TOLD]]
+    if len(plan.changes) > TOLD:
+        told.append(f"... and {len(plan.changes) - TOLD} more")
+    would = [f"not rehearsed: {len(plan.changes)} changes were planned only", *told]
+    would += [f"would fail: {each.resource}: {each.message}" for each in plan.failures[:TOLD]]
+    would += [f"would ask: {plan.ask.reason}"] if plan.ask else []
+    return (*would, *plan.notes)
 
 
 def _makes(memory: RunMemory, step_id: str) -> bool:

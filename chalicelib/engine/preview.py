@@ -16,17 +16,18 @@ from pydantic import JsonValue
 from chalicelib.actions.base import Action, Check, StepContext
 from chalicelib.aws.clients import Aws
 from chalicelib.domain.change import Change, Failure, Forecast, Question
-from chalicelib.domain.run import CallCount, Run, RunCause, RunState, StepRow, StepState, run_id_for
+from chalicelib.domain.run import DRILL, CallCount, Run, RunCause, RunState, StepRow, StepState, run_id_for
 from chalicelib.domain.runbook import PHASES, Runbook, Step
 from chalicelib.domain.template import fill, holds
 from chalicelib.domain.types import Strict
+from chalicelib.engine.drilling import must_have_place, told_only
 from chalicelib.engine.memory import RunMemory
 from chalicelib.engine.scope import Actions, context_of, given_to, scope_of
 from chalicelib.engine.steps import judged_plan
 from chalicelib.errors import InputError, LifeboatError, RefusedError
 from chalicelib.settings import Settings
 
-Status = Literal["planned", "checked_later", "skipped", "unknown", "refused", "failed"]
+Status = Literal["planned", "not_rehearsed", "checked_later", "skipped", "unknown", "refused", "failed"]
 UNRESOLVED = "reference.unresolved"
 
 
@@ -45,7 +46,8 @@ class StepPreview(Strict):
 
     Attributes:
         group: Steps of one number run side by side; counted through the phases.
-        status: `planned`; `checked_later` (a check, which judges what is there then); `skipped` (its condition says
+        status: `planned`; `not_rehearsed` (of a drill: planned only, since it would touch what is live; the notes tell
+            it); `checked_later` (a check, which judges what is there then); `skipped` (its condition says
             so); `unknown` (it needs what only a run can tell); `refused` (the guard); `failed` (cannot be planned).
         code: Of a step that is refused or failed: the stable error code.
         message: Why, for every status but `planned`.
@@ -107,6 +109,7 @@ def preview(
     now: datetime,
     *,
     by_hand: bool = False,
+    mode: str = "run",
 ) -> list[StepPreview]:
     """Plan every step of a runbook without changing anything.
 
@@ -120,8 +123,9 @@ def preview(
         settings: Region and limits.
         now: The time (UTC) that the run would start at.
         by_hand: Whether to say which calls a person would make instead.
+        mode: `run`, or `drill` for a rehearsal.
     """
-    planner = _Planner(_memory(runbook, inputs, settings, now), aws.reading(), actions, settings, now, by_hand)
+    planner = _Planner(_memory(runbook, inputs, settings, now, mode), aws.reading(), actions, settings, now, by_hand)
     found: list[StepPreview] = []
     group = 0
     for phase in PHASES:
@@ -162,7 +166,7 @@ def summed(
     )
 
 
-def _memory(runbook: Runbook, inputs: Mapping[str, Any], settings: Settings, now: datetime) -> RunMemory:
+def _memory(runbook: Runbook, inputs: Mapping[str, Any], settings: Settings, now: datetime, mode: str) -> RunMemory:
     cause = RunCause(kind="manual", key="preview", occurred_at=now, summary="a preview")
     run = Run(
         run_id=run_id_for(settings.region, runbook.name, "preview", now.isoformat()),
@@ -170,7 +174,7 @@ def _memory(runbook: Runbook, inputs: Mapping[str, Any], settings: Settings, now
         runbook=runbook.name,
         region=settings.region,
         state=RunState.RUNNING,
-        mode="preview",
+        mode=mode if mode == DRILL else "preview",
         cause=cause,
         inputs=dict(inputs),
         started_at=now,
@@ -215,17 +219,22 @@ class _Planner:
 
     def _action(self, phase: str, step: Step, action: Action[Any], given: Any) -> dict[str, Any]:
         ctx = context_of(self.memory, step.id, phase, self.aws, self.settings.limits, self.now)
+        drill = self.memory.run.mode == DRILL
+        if drill and action.rehearsable:
+            must_have_place(self.memory, step, self.aws)
         plan = judged_plan(self.memory, action.plan(given, ctx))
         known = self.memory.step(step.id)
         known.add_page(0, list(plan.changes))
         outputs = action.outputs(given, list(known.made()), ctx)
         self._remember(phase, step, StepState.SUCCEEDED, outputs)
+        if drill and not action.rehearsable:
+            return {"status": "not_rehearsed", "message": "would touch what is live", "notes": told_only(plan)}
         return {
             "changes": plan.changes,
             "failures": plan.failures,
             "notes": plan.notes,
             "forecast": plan.forecast,
-            "ask": plan.ask,
+            "ask": plan.ask if not drill or (plan.ask and plan.ask.choices) else None,  # as `Unasked` does
             "in_advance": (step.approved_in_advance or "") if plan.ask and not plan.ask.choices else "",
             "by_hand": _hand_calls(action, plan.changes, ctx) if self.by_hand else (),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.cli.plan import planned
 from chalicelib.domain.run import Run, RunState, StepState
 from chalicelib.engine.intake import SWEEP, on_schedule
 from chalicelib.engine.local import drive, hold
@@ -132,12 +133,16 @@ def test_a_drill_that_was_released_midway_is_swept_by_tag_and_ledger(stage: Stag
     assert stage.services.ledger.owed(run.run_id) == {}
 
 
-def test_the_evacuation_of_a_zone_is_rehearsed_without_touching_anything(stage: Stage) -> None:
-    before = there(stage)
+def with_place(stage: Stage) -> dict[str, Any]:
+    """Return what the evacuation needs to be rehearsed by hand."""
     shipped = stage.book("az-evacuation").model_dump(mode="json", by_alias=True)
     inputs = {**shipped["inputs"], **{name: {"type": "string"} for name in PLACE}}
-    place = {name: f"${{{{ inputs.{name} }}}}" for name in PLACE}
-    run = begun(stage, "az-evacuation", when=[], inputs=inputs, drill=place)
+    return {"when": [], "inputs": inputs, "drill": {name: f"${{{{ inputs.{name} }}}}" for name in PLACE}}
+
+
+def test_the_evacuation_of_a_zone_is_rehearsed_without_touching_anything(stage: Stage) -> None:
+    before = there(stage)
+    run = begun(stage, "az-evacuation", **with_place(stage))
     found = stage.drive(run)
     stage.control.settle()
     assert found.drill
@@ -148,4 +153,17 @@ def test_the_evacuation_of_a_zone_is_rehearsed_without_touching_anything(stage: 
         "this estate has none: the real thing would fail there too"
     )
     assert found.drill.left == 0
+    assert there(stage) == before
+
+
+def test_what_it_would_make_and_what_it_would_only_tell_is_shown_beforehand(stage: Stage) -> None:
+    before, book = there(stage), stage.book("az-evacuation", **with_place(stage))
+    seen = {step.id: step for step in planned(stage.services, book, stage.estate["place"], mode="drill").steps}
+    assert (seen["instances"].status, seen["traffic"].status) == ("planned", "not_rehearsed")
+    assert seen["instances"].changes
+    assert seen["traffic"].changes == ()
+    assert any(note.startswith("not rehearsed:") for note in seen["traffic"].notes)
+    book = stage.book("az-evacuation", when=[], inputs=book.model_dump(mode="json")["inputs"])
+    refused = planned(stage.services, book, stage.estate["place"], mode="drill").steps
+    assert "drill.no_site" in {step.code for step in refused}
     assert there(stage) == before
