@@ -19,6 +19,7 @@ from chalicelib.actions.asg_zones import (
     earlier,
     listed,
     remaining,
+    return_of,
     subnets_call,
     tags_call,
     tags_for,
@@ -269,7 +270,7 @@ def _watch(change: Change, ctx: StepContext) -> Obligation:
     """Return what is owed: that somebody returns the group; what is not returned within a day is told of."""
     back = _back(change)
     return Obligation(
-        name=f"return.{change.params['group']}.{change.params['zone']}",
+        name=return_of(str(change.params["group"]), str(change.params["zone"])),
         why=f"{change.resource} is without {change.params['zone']}. When the zone is well, asg.return_zone or "
         "`lifeboat undo` returns it.",
         due=ctx.now + WATCHED_AFTER,

@@ -13,7 +13,17 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from chalicelib.actions.asg_selection import GroupSelector, selected
-from chalicelib.actions.asg_zones import drift, earlier, listed, put_back, subnets_call, tags_call, without, zone_change
+from chalicelib.actions.asg_zones import (
+    drift,
+    earlier,
+    listed,
+    put_back,
+    return_of,
+    subnets_call,
+    tags_call,
+    without,
+    zone_change,
+)
 from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext, Undo
 from chalicelib.aws.errors import translated
 from chalicelib.aws.groups import SERVICE, ScalingGroup, by_name, subnet_zones
@@ -92,7 +102,7 @@ class ReturnZone(Action[ReturnZoneInput]):
         found = {}
         for change in changes:
             group = _group(change, ctx)
-            if group is None or not earlier(group, str(change.params["zone"])):
+            if group is None or _is_back(group, change):
                 found[change.key] = Review("moot", f"{change.resource} has returned to its zones already.")
                 continue
             why = _objection(group, change, even_if_changed=bool(change.params.get("even_if_changed")))
@@ -108,8 +118,8 @@ class ReturnZone(Action[ReturnZoneInput]):
             group = _group(change, ctx)
             if group is None:
                 found[change.key] = effect.moved(EffectState.MOOT, ctx.now, message=f"{change.resource} is gone.")
-            elif not earlier(group, str(change.params["zone"])):
-                found[change.key] = effect.moved(EffectState.DONE, ctx.now, id=change.resource, adopted=not effect.id)
+            elif _is_back(group, change):
+                found[change.key] = _seen(change, effect, ctx)
         return found
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
@@ -118,7 +128,7 @@ class ReturnZone(Action[ReturnZoneInput]):
         with translated(f"{change.resource} in {change.region}", service=SERVICE, sends=True):
             client.update_auto_scaling_group(**update.params)
             client.delete_tags(**untag.params)
-        return Effect(state=EffectState.DONE, id=change.resource, at=ctx.now)
+        return Effect(state=EffectState.DONE, id=change.resource, at=ctx.now, ends=_ends(change))
 
     def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:  # noqa: ARG002
         after = listed(change, "after") or listed(change, "before")
@@ -141,6 +151,26 @@ class ReturnZone(Action[ReturnZoneInput]):
 def _group(change: Change, ctx: StepContext) -> ScalingGroup | None:
     name = str(change.params["group"])
     return by_name(ctx.aws, change.region, [name]).get(name)
+
+
+def _is_back(group: ScalingGroup, change: Change) -> bool:
+    """Whether a group has a zone again and nothing of it is kept any more. Without its tags alone it is not back."""
+    return not earlier(group, str(change.params["zone"])) and set(listed(change, "taken")) <= set(group.subnets)
+
+
+def _ends(change: Change) -> tuple[str, ...]:
+    return (return_of(str(change.params["group"]), str(change.params["zone"])),)
+
+
+def _seen(change: Change, effect: Effect, ctx: StepContext) -> Effect:
+    """A zone that is back is what was wanted; but where a person was to say when, no run has returned it."""
+    if change.params.get("only_watch"):
+        zone = change.params["zone"]
+        why = f"{change.resource} has {zone} again, and no run returned it. On purpose: strike this out. If not: "
+        return effect.moved(EffectState.CONFLICT, ctx.now, message=f"{why}run asg.evacuate_zone again.")
+    return effect.moved(
+        EffectState.DONE, ctx.now, id=change.resource, adopted=effect.adopted or not effect.id, ends=_ends(change)
+    )
 
 
 def _objection(group: ScalingGroup, change: Change, *, even_if_changed: bool) -> str:

@@ -36,6 +36,11 @@ def evacuated(group: ScalingGroup) -> list[str]:
     return sorted({key.rsplit(".", 1)[0] for key in keys})
 
 
+def return_of(group: str, zone_id: str) -> str:
+    """Return the name of what is owed while a group is without a zone."""
+    return f"return.{group}.{zone_id}"
+
+
 def without(change: Change, reason: str) -> Change:
     """Return the change that takes a zone out, from the one that puts it back."""
     return zone_change(change, reason, listed(change, "before"), listed(change, "taken"))

@@ -25,6 +25,7 @@ EXTEND_BEFORE = timedelta(minutes=30)  # some sweeps, before it would expire
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(hours=72)
 SLACK = timedelta(minutes=5)  # nobody is called for so little
 CONFLICT = "ConflictException"
+OWED_FOR = "shift."  # how the names of what is owed about a shift begin; the shift's ID follows
 
 
 class ShiftGiven(ActionModel):
@@ -199,6 +200,17 @@ def cancelling(region: str, resource: str, shift: str) -> Change:
     )
 
 
+def owed_for(shift: str) -> str:
+    """Return the name of what is first owed about a shift; what comes of it has this name, a dot and a time."""
+    return f"{OWED_FOR}{shift}"
+
+
+def stand_in(change: Change, there: Sequence[Shift]) -> Shift | None:
+    """Return another shift that keeps the same resource out of the same zone."""
+    same = (change.resource, change.params["away_from"])
+    return next((one for one in there if (one.resource, one.away_from) == same), None)
+
+
 def _minutes(length: timedelta) -> int:
     return int(length.total_seconds() // 60)
 
@@ -218,14 +230,15 @@ def _done(change: Change, shift: Shift, now: datetime) -> Effect:
 
 def _owed(change: Change, shift: Shift) -> Obligation:
     due, until = shift.expires_at - EXTEND_BEFORE, datetime.fromisoformat(str(change.params["until"]))
-    name = f"shift.{shift.id}"
+    name = owed_for(shift.id)
     if change.params["op"] == "extend":
         name += f".{shift.expires_at:%Y%m%dT%H%M}"  # begins like the first: all are void when the shift is taken back
     ends = shift.expires_at.isoformat(timespec="minutes")
+    params = {**change.params, "op": "extend", "shift": shift.id, "known": shift.expires_at.isoformat()}
     if shift.expires_at >= until - SLACK:
         why = f"The zonal shift of {shift.resource} away from {shift.away_from} ends at {ends}: end or extend it."
-        return Obligation(name=name, why=why, due=due)
-    params = {**change.params, "op": "extend", "shift": shift.id, "known": shift.expires_at.isoformat()}
+        watched = change.model_copy(update={"key": name, "params": params})
+        return Obligation(name=name, why=why, due=due, change=watched)
     left = until - shift.expires_at + EXTEND_BEFORE
     params["minutes"] = min(int(str(change.params["minutes"])), _minutes(left), _minutes(LONGEST))
     extending = change.model_copy(update={"key": name, "params": params})
@@ -237,7 +250,17 @@ def _extended(change: Change, effect: Effect, there: Sequence[Shift], now: datet
     """Return what is known of an extension: done, no longer needed since the shift has ended, or (None) not made."""
     mine = next((shift for shift in there if shift.id == change.params["shift"]), None)
     if mine is None:
-        return effect.moved(EffectState.MOOT, now, message="The zonal shift has ended: nothing is to be extended.")
+        other = stand_in(change, there)
+        if other:
+            return effect.moved(EffectState.MOOT, now, message=f"{other.id} has taken the place of the zonal shift.")
+        return effect.moved(EffectState.CONFLICT, now, message=_gone(change))
     if mine.expires_at > datetime.fromisoformat(str(change.params["known"])):
         return _done(change, mine, now)
     return None
+
+
+def _gone(change: Change) -> str:
+    return (
+        f"The zonal shift {change.params['shift']} was cancelled by somebody or has expired: traffic of "
+        f"{change.resource} may go to {change.params['away_from']} again. Start it anew, or strike this out."
+    )

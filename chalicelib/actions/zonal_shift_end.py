@@ -13,7 +13,7 @@ from pydantic import Field
 
 from chalicelib.actions.base import Action, ActionModel, ApiCall, StepContext, Undo
 from chalicelib.actions.tag_selection import Selector
-from chalicelib.actions.zonal_shift import CONFLICT, cancelling
+from chalicelib.actions.zonal_shift import CONFLICT, cancelling, owed_for
 from chalicelib.aws.sending import send
 from chalicelib.aws.shifts import SERVICE, active_shifts, managed_resources, shiftable
 from chalicelib.aws.zones import read_zones
@@ -79,16 +79,15 @@ class CancelShift(Action[CancelGiven]):
 
     def apply(self, change: Change, needs: Mapping[str, Effect], ctx: StepContext) -> Effect:  # noqa: ARG002
         [call] = self.calls_for(change, ctx)
+        shift = str(change.params["shift"])
+        ended = Effect(state=EffectState.DONE, id=shift, at=ctx.now, ends=(owed_for(shift),))
         try:
             send(ctx.aws, call.service, call.region, call.operation, call.params, change.resource)
         except ActionError as error:
             if error.details.get("aws_code") not in ENDED:
                 raise
-            ended = "The zonal shift has ended already."
-            return Effect(
-                state=EffectState.DONE, id=str(change.params["shift"]), at=ctx.now, adopted=True, message=ended
-            )
-        return Effect(state=EffectState.DONE, id=str(change.params["shift"]), at=ctx.now)
+            return ended.model_copy(update={"adopted": True, "message": "The zonal shift has ended already."})
+        return ended
 
     def observe(self, asked: Sequence[tuple[Change, Effect]], ctx: StepContext) -> Mapping[str, Effect]:
         found: dict[str, Effect] = {}
@@ -97,7 +96,9 @@ class CancelShift(Action[CancelGiven]):
             for change, effect in asked:
                 shift = str(change.params["shift"])
                 if change.region == region and shift not in there:
-                    found[change.key] = effect.moved(EffectState.DONE, ctx.now, id=shift, adopted=effect.id is None)
+                    found[change.key] = effect.moved(
+                        EffectState.DONE, ctx.now, id=shift, adopted=effect.id is None, ends=(owed_for(shift),)
+                    )
         return found
 
     def undo(self, change: Change, effect: Effect, ctx: StepContext) -> Undo:  # noqa: ARG002

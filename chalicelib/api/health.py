@@ -8,8 +8,9 @@ from chalicelib.api.answers import Health, HealthCheck, Status
 from chalicelib.api.service import Request, Serves
 from chalicelib.domain.protection import unwatched
 from chalicelib.domain.types import format_duration
+from chalicelib.engine.breaches import PERIOD_MINUTES
 from chalicelib.engine.sweeper import abandoned
-from chalicelib.engine.watchdog import PERIOD_MINUTES, known_since
+from chalicelib.engine.watchdog import known_since
 from chalicelib.errors import InputError, LifeboatError
 
 WORST: tuple[Status, ...] = ("fail", "warn", "pass")

@@ -1,7 +1,7 @@
 """Auto Scaling groups as AWS describes them, read in pages and filtered on the server.
 
 Source: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeAutoScalingGroups.html (pages of up to 100,
-filters by tag; a name that does not exist is left out, not an error).
+filters by tag; as many names as MaxRecords says, 50 without it; a name that does not exist is left out, not an error).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chalicelib.aws.listing import batches
 from chalicelib.aws.zones import Zones, read_zones
 
 PAGE = 100
-NAMES = 50  # names in one request; AWS states no bound for the list
+NAMES = PAGE  # in one request: 50, or as many as it asks for per page
 IN_SERVICE = "InService"
 SERVICE = "autoscaling"
 
@@ -44,6 +44,7 @@ class ScalingGroup:
 
     Attributes:
         subnets: The subnets in which it launches, as it lists them.
+        zones: The IDs of the zones in which it launches.
         suspended: The names of its suspended processes.
         grace_s: How long the health of a new instance does not count.
         shifts: True when it is enrolled in zonal shift.
@@ -56,6 +57,7 @@ class ScalingGroup:
     maximum: int
     desired: int
     subnets: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
     suspended: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +143,7 @@ def _group(told: Mapping[str, Any], region: str, zones: Zones) -> ScalingGroup:
         maximum=told["MaxSize"],
         desired=told["DesiredCapacity"],
         subnets=tuple(one.strip() for one in told.get("VPCZoneIdentifier", "").split(",") if one.strip()),
+        zones=tuple(sorted(zones.id_of(one) for one in told.get("AvailabilityZones", []))),
         members=tuple(_member(one, zones) for one in told.get("Instances", [])),
         suspended=frozenset(one["ProcessName"] for one in told.get("SuspendedProcesses", [])),
         tags=tags.of(told),

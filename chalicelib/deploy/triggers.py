@@ -10,8 +10,8 @@ from typing import Any
 from chalicelib.deploy.names import DEAD_LETTERS, arn_of, logical
 from chalicelib.domain.event import ALARM_DETAIL_TYPE
 from chalicelib.domain.runbook import AlarmTrigger, EventTrigger, Runbook, ScheduleTrigger
+from chalicelib.engine.breaches import PERIOD_MINUTES
 from chalicelib.engine.intake import SWEEP, WATCHDOG
-from chalicelib.engine.watchdog import PERIOD_MINUTES
 
 SWEEP_EVERY = "rate(5 minutes)"
 FIRED_AT = "<aws.scheduler.scheduled-time>"  # Scheduler puts the time here at which it was meant to fire

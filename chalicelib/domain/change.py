@@ -156,6 +156,7 @@ class Effect(Strict):
         code: Of a failure: the stable error code.
         message: Of a failure, moot or conflict: why, naming the resource and what to do.
         owes: What must still be done about it later; written down as obligations of the run when it is recorded.
+        ends: Names of what any run still owes that is done with it, and of what came of that (`NAME.` and more).
     """
 
     state: EffectState = EffectState.ABSENT
@@ -168,6 +169,7 @@ class Effect(Strict):
     code: str = ""
     message: str = ""
     owes: tuple[Obligation, ...] = ()
+    ends: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:

@@ -199,6 +199,10 @@ class Ledger(Questions, Protocol):
         """Claim a resource for a kind of effect; returns the id of the run that has it now."""
         ...
 
+    def leased(self, kind: str, resource: str) -> str:
+        """Return the id of the run that has a resource for a kind of effect; "" when nobody has."""
+        ...
+
     def release(self, run_id: str, reason: str) -> list[str]:
         """Break a run's leases and its hold; returns what was released. Recorded with the reason."""
         ...

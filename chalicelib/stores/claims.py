@@ -93,6 +93,11 @@ class Claims(Obligations):
                 return str(raced.found.get("run_id", holder))
         return run_id
 
+    def leased(self, kind: str, resource: str) -> str:
+        """Return the id of the run that has a resource for a kind of effect; "" when nobody has."""
+        row = self.table.get(f"LEASE#{kind}#{resource}", "LEASE")
+        return str(row["run_id"]) if row and not self._free(str(row["run_id"])) else ""
+
     def _free(self, run_id: str) -> bool:
         row = self.table.get(rows.run_key(run_id), "RUN")
         return row is None or row["run_state"] not in {RunState.RUNNING.value, RunState.STOPPED.value}

@@ -113,7 +113,11 @@ def test_lost_tags_are_told_with_the_subnets_that_they_kept(evacuated: Evacuated
     assert evacuated.watch() == [evacuated.name]
     [message] = evacuated.told("breach")
     assert ", ".join(evacuated.before.split(",")) in message
-    evacuated.apply(evacuated.before)  # by hand, as the message says
+    evacuated.apply(evacuated.before)  # by hand; a template that is applied again looks the same
+    assert evacuated.watch() == [evacuated.name]
+    owed = f"return.web.{ZONE}"
+    assert f"lifeboat runs settle {evacuated.run_id} {owed} --done" in message
+    evacuated.stage.services.ledger.settle(evacuated.run_id, owed, "by ana: the zone is well")
     assert evacuated.watch() == []
 
 
@@ -123,7 +127,7 @@ def test_a_group_that_is_returned_is_no_drift(evacuated: Evacuated) -> None:
     known = {"version": 1, "name": "return", "guard": {"regions": [HOME], "max_share": "100%"}}
     book = Runbook.model_validate({**known, "steps": [{"id": "back", "uses": "asg.return_zone", "with": given}]})
     assert evacuated.stage.run(book, "k2").state is RunState.SUCCEEDED
-    assert services.ledger.owed(evacuated.run_id)  # until its time: that is no reason to call anybody
+    assert not services.ledger.owed(evacuated.run_id)  # by whichever run it was returned
     assert evacuated.watch() == []
 
 

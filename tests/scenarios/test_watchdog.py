@@ -12,10 +12,10 @@ from chalicelib.api.health import health
 from chalicelib.api.service import Request
 from chalicelib.domain.change import Finding
 from chalicelib.domain.run import Pause
+from chalicelib.engine.breaches import PERIOD_MINUTES
 from chalicelib.engine.intake import WATCHDOG, on_schedule
 from chalicelib.engine.local import drive, hold
 from chalicelib.engine.telling import Teller
-from chalicelib.engine.watchdog import PERIOD_MINUTES
 from chalicelib.stores.notices import Notices
 from tests.scenarios.conftest import HOME, Stage, step
 from tests.unit.cli.conftest import invoke

@@ -15,6 +15,7 @@ from chalicelib.sandbox.ec2.wire import AwsError, Tree
 from chalicelib.sandbox.shifts.things import arc, manage
 
 BEHAVIORS = ("ReplaceUnhealthy", "IgnoreUnhealthy")
+NAMES = 50  # of groups in one request that does not say MaxRecords
 # Fields that are kept and shown, and with which nothing is done.
 KEPT = ("Context", "CapacityRebalance", "MaxInstanceLifetime", "DefaultInstanceWarmup", "DesiredCapacityType")
 
@@ -136,6 +137,8 @@ def _impairment(call: ScalingCall, group: Group) -> None:
 def describe(call: ScalingCall) -> Tree:
     """List groups, by name or by tag."""
     names = set(call.members("AutoScalingGroupNames"))
+    if len(names) > (call.number("MaxRecords") or NAMES):
+        raise refused(f"{len(names)} AutoScalingGroupNames are more than MaxRecords, which is {NAMES} unless given")
     there = [one for name, one in sorted(call.land.groups.items()) if not names or name in names]
     page, token = call.page([one for one in there if _fits(one, call.filters())])
     whole = call.yes("IncludeInstances", default=True)

@@ -179,8 +179,10 @@ def test_it_owes_that_somebody_returns_the_group(groups: Groups) -> None:
     undo = LEAVE.undo(plan.changes[0], in_doubt(ctx), ctx)
     assert undo.by == "asg.return_zone"
     groups.effect_of(back, undo.changes[0], ctx)
-    seen = back.observe([(owed.change, in_doubt(ctx))], ctx)[owed.change.key]
-    assert seen.state is EffectState.DONE
+    seen = back.observe([(undo.changes[0], in_doubt(ctx))], ctx)[owed.change.key]
+    assert (seen.state, seen.ends) == (EffectState.DONE, (owed.name,))  # which has the obligation struck out
+    told = back.observe([(owed.change, in_doubt(ctx))], ctx)[owed.change.key]
+    assert (told.state, "no run returned it" in told.message) == (EffectState.CONFLICT, True)
 
 
 def test_a_group_that_is_gone_needs_nothing(groups: Groups) -> None:

@@ -120,7 +120,7 @@ def test_before_it_expires_it_is_extended_until_its_time_is_up(world: World, fro
         [shift] = active(world)
         ends.append(shift["expiryTime"])
         assert owed.due == shift["expiryTime"] - timedelta(minutes=30)
-        if owed.change is None:
+        if not owed.uses or owed.change is None:
             break
         ctx = world.ctx()
         assert START.observe([(owed.change, in_doubt(ctx))], ctx) == {}
@@ -133,14 +133,19 @@ def test_before_it_expires_it_is_extended_until_its_time_is_up(world: World, fro
     assert timedelta(hours=9, minutes=50) < ends[-1] - (ends[0] - timedelta(hours=4)) <= timedelta(hours=10)
 
 
-def test_a_shift_that_has_ended_is_not_extended(world: World, front: dict[str, Any]) -> None:
+def test_a_shift_that_somebody_ended_is_not_extended_and_not_taken_for_done(
+    world: World, front: dict[str, Any]
+) -> None:
     [change] = start(world, front).changes
     effect = START.apply(change, {}, world.ctx())
     world.truth(service="arc-zonal-shift").cancel_zonal_shift(zonalShiftId=effect.id)
     [owed] = effect.owes
     assert owed.change
     found = START.observe([(owed.change, in_doubt(world.ctx()))], world.ctx())[owed.change.key]
-    assert (found.state, found.owes) == (EffectState.MOOT, ())
+    assert (found.state, found.owes) == (EffectState.CONFLICT, ())
+    assert "cancelled by somebody or has expired" in found.message
+    by_hand(world, front, front["zone"])
+    assert START.observe([(owed.change, in_doubt(world.ctx()))], world.ctx())[owed.change.key].state is EffectState.MOOT
 
 
 def test_it_is_taken_back_by_ending_it_once(world: World, front: dict[str, Any]) -> None:
