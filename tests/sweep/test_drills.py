@@ -19,6 +19,8 @@ from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import Notes
 from tests.scenarios.drills import inventory, place_in
 from tests.scenarios.recovery import backed_up, staged
+from tests.scenarios.test_database_drills import backed_up as with_databases
+from tests.shared_box import Prepared, with_estate
 from tests.sweep.engines import Cause, Engines
 from tests.sweep.plan import FAR, PERCENT, WHENS
 
@@ -33,6 +35,12 @@ def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
         with staged(control, estate) as stage:
             estate["place"] = place_in(stage.services.aws)
         yield control, estate
+
+
+@pytest.fixture(name="databases", scope="module")
+def _databases() -> Iterator[Prepared]:
+    with with_estate(with_databases) as prepared:
+        yield prepared
 
 
 @pytest.fixture(name="engines", scope="module")
@@ -62,11 +70,23 @@ def closed(control: Control) -> None:
 @pytest.mark.parametrize("how", ["gone on with", "swept"])
 @pytest.mark.parametrize("when", WHENS)
 def test_killed_at_any_call_a_drill_leaves_what_is_live_and_nothing_of_its_own(
-    morning: tuple[Control, dict[str, Any]], engines: Engines, when: str, how: str
+    morning: Prepared, engines: Engines, when: str, how: str
 ) -> None:
-    original, estate = morning
+    assert killed_everywhere(morning, engines, when, how, EVERY) == []
+
+
+@pytest.mark.parametrize(("when", "how"), [("after", "gone on with"), ("after", "swept")])
+def test_killed_at_any_call_a_drill_of_databases_too_leaves_nothing(
+    databases: Prepared, engines: Engines, when: str, how: str
+) -> None:
+    assert killed_everywhere(databases, engines, when, how, 2 * EVERY) == []
+
+
+def killed_everywhere(prepared: Prepared, engines: Engines, when: str, how: str, every: int) -> list[str]:
+    """Kill a drill at every so many calls, each time anew; returns what went wrong."""
+    original, estate = prepared
     before, wrong = inventory(original.witness), list[str]()
-    for at in range(EVERY, FAR, EVERY):
+    for at in range(every, FAR, every):
         control = original.fork()
         try:
             control.kill(at, when)
@@ -85,5 +105,5 @@ def test_killed_at_any_call_a_drill_leaves_what_is_live_and_nothing_of_its_own(
                 break  # it was not killed any more
         finally:
             control.quit()
-    assert wrong == []
-    assert at > 5 * EVERY, "hardly anything was killed"
+    assert at > 5 * every, "hardly anything was killed"
+    return wrong
