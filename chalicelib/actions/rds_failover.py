@@ -7,16 +7,17 @@ database runs is read immediately before, and what is in doubt is looked at befo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext, Undo
-from chalicelib.actions.rds_failover_plan import Away, candidates, decided, objection
+from chalicelib.actions.rds_failover_plan import Away, candidates, decided, moved_already, objection
 from chalicelib.actions.rds_selection import DatabaseSelector, by_kind, selected
-from chalicelib.aws.live_databases import AVAILABLE, READY, Live, LiveCluster, live_by_id
+from chalicelib.aws.database_events import failovers
+from chalicelib.aws.live_databases import AVAILABLE, READY, Live, LiveCluster, LiveInstance, live_by_id
 from chalicelib.aws.sending import send
 from chalicelib.aws.zones import read_zones
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Forecast, Plan
@@ -67,9 +68,10 @@ class Failover(Action[FailoverInput]):
     """Fail databases over to another zone: Multi-AZ instances to their standby, clusters to their best reader.
 
     No quantities; zones are IDs. Nothing is lost: a standby and Aurora's readers have every committed transaction.
-    Connections break for about a minute. What runs outside the zone is left alone; what leaves it by itself meanwhile
-    (AWS fails over too) is moot. A reader is chosen by promotion tier, among the available ones in healthy zones. What
-    cannot be failed over (Single-AZ, no standby in sync, no reader elsewhere) is a failure that says what to do.
+    Connections break for about a minute. What runs outside the zone is left alone. What left it by itself (AWS fails
+    over too) is moot: meanwhile, or since the trouble began, of which RDS's events tell the time. A reader is chosen by
+    promotion tier, among the available ones in healthy zones. What cannot be failed over (Single-AZ, no standby in
+    sync, no reader elsewhere) is a failure that says what to do.
 
     Done is what AWS shows: the primary or writer in another zone, and available. With `away_from` it counts as a
     modification, since what is in that zone is not well anyway; `wherever` is a disruption of the guard's share.
@@ -82,6 +84,7 @@ class Failover(Action[FailoverInput]):
         "ec2:DescribeAvailabilityZones",
         "rds:DescribeDBInstances",
         "rds:DescribeDBClusters",
+        "rds:DescribeEvents",
         "rds:RebootDBInstance",
         "rds:FailoverDBCluster",
     )
@@ -90,9 +93,10 @@ class Failover(Action[FailoverInput]):
     review_every_s: ClassVar[int | None] = 0
     lease: ClassVar[str | None] = "database"
     calls: ClassVar[str] = (
-        "Plan: DescribeAvailabilityZones, DescribeDBInstances and DescribeDBClusters per 100, and again by id. Before "
-        "each wave, and to observe: DescribeAvailabilityZones and both by id, per 100. Apply: RebootDBInstance per "
-        "instance, FailoverDBCluster per cluster."
+        "Plan: DescribeAvailabilityZones, DescribeDBInstances and DescribeDBClusters per 100, and again by id; where "
+        "some run outside the zone DescribeEvents per 100 failovers, of instances and of clusters. Before each wave, "
+        "and to observe: DescribeAvailabilityZones and both by id, per 100. Apply: RebootDBInstance per instance, "
+        "FailoverDBCluster per cluster."
     )
 
     def plan(self, given: FailoverInput, ctx: StepContext) -> Plan:
@@ -110,7 +114,11 @@ class Failover(Action[FailoverInput]):
         for kind in ("db", "cluster"):
             ids = [one.resource_id for one in selection.databases if one.kind == kind]
             found |= live_by_id(ctx.aws, zones, kind, ids) if ids else {}
-        told = [decided(one, away) for one in sorted(found.values(), key=lambda one: one.resource)]
+        moved = _moved(found.values(), away, region, ctx)
+        told = [
+            moved_already(one, away, moved[one.resource]) if one.resource in moved else decided(one, away)
+            for one in sorted(found.values(), key=lambda one: one.resource)
+        ]
         if given.stuck == "leave":
             told = [one.message if isinstance(one, Failure) else one for one in told]
         return Plan(
@@ -149,6 +157,8 @@ class Failover(Action[FailoverInput]):
 
     def calls_for(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:  # noqa: ARG002
         name = change.params["name"]
+        if "moved_at" in change.params:
+            return ()
         if change.params["kind"] == "cluster":
             params = {"DBClusterIdentifier": name, "TargetDBInstanceIdentifier": change.params["member"]}
             return (ApiCall("rds", "FailoverDBCluster", change.region, params),)
@@ -174,6 +184,21 @@ class Failover(Action[FailoverInput]):
             **by_kind(change.resource for change, _ in moved),
             "recovered": shown(_recovery(change, effect, effect.at) for change, effect in moved if effect.at),
         }
+
+
+def _moved(every: Iterable[Live], away: Away, region: str, ctx: StepContext) -> dict[str, datetime]:
+    """Return when databases outside the zone completed a failover since the trouble began, as far as RDS tells."""
+    outside = [one for one in every if away.zone and one.zone and not away.leaves(one.zone)]
+    kinds: dict[str, list[Live]] = {
+        "db": [one for one in outside if isinstance(one, LiveInstance) and one.multi_az],
+        "cluster": [one for one in outside if isinstance(one, LiveCluster)],
+    }
+    found: dict[str, datetime] = {}
+    for kind, some in kinds.items():
+        since = ctx.troubled_since or ctx.started_at
+        at = failovers(ctx.aws, region, kind, since, ctx.now) if some else {}
+        found |= {one.resource: at[one.name] for one in some if one.name in at}
+    return found
 
 
 def _there(changes: Sequence[Change], ctx: StepContext) -> dict[str, Live]:
@@ -230,10 +255,11 @@ def _still_good(change: Change, cluster: LiveCluster) -> Review | None:
 
 def _recovery(change: Change, effect: Effect, at: datetime) -> Recovery:
     by_itself = " by itself" if effect.state is EffectState.MOOT else ""
+    moved = change.params.get("moved_at")
     return Recovery(
         resource=change.resource,
         region=change.region,
         zone_id=str(effect.facts.get("zone") or change.params["to"]),
-        ready_at=at,
+        ready_at=datetime.fromisoformat(str(moved)) if moved else at,
         note=f"failed over{by_itself} from {change.params['from']}; nothing was lost",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from chalicelib.aws import tags
 from chalicelib.aws.live_databases import AVAILABLE, Live, LiveCluster, LiveInstance, LiveMember, lost
@@ -79,6 +80,28 @@ def _cluster(one: LiveCluster, away: Away) -> Change | Failure:
     return _change(one, away, {"to": zone, "member": name}, f"its reader {name} in {zone} takes over")
 
 
+def moved_already(one: Live, away: Away, at: datetime) -> Change:
+    """Return the change that only tells of a database that failed over since the trouble began: it is moot."""
+    kind = "cluster" if isinstance(one, LiveCluster) else "db"
+    return Change(
+        key=one.resource,
+        kind=ChangeKind.MODIFY,
+        resource=one.resource,
+        region=one.region,
+        reason=f"It failed over by itself at {at:%Y-%m-%d %H:%M} UTC and runs in {one.zone}: it is told only.",
+        targets=(one.resource,),
+        params={
+            "kind": kind,
+            "name": one.name,
+            "resource_id": one.resource_id,
+            "from": away.zone,
+            "away": away.zone,
+            "to": one.zone,
+            "moved_at": at.isoformat(),
+        },
+    )
+
+
 def candidates(one: LiveCluster, away: Away) -> list[LiveMember]:
     """Return the members that may take over, best first: as AWS chooses, by promotion tier; then by zone, then name."""
     order = {zone: number for number, zone in enumerate(away.healthy)}
@@ -125,6 +148,8 @@ def objection(change: Change, one: Live | None) -> tuple[str, str]:
         return "conflict", f"{change.resource} was tagged {tags.HANDS_OFF}."
     if one.name != change.params["name"]:
         return "conflict", f"{change.resource} was renamed to {one.name}; run again."
+    if "moved_at" in change.params and one.zone == change.params["from"]:
+        return "conflict", f"{change.resource} had left {one.zone} and runs there again; run again."
     if one.zone and one.zone != change.params["from"]:
         return "moot", f"{change.resource} has failed over by itself: it runs in {one.zone}."
     return "", ""

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "actions/rds_stored.py": ("scenarios/test_database_retention.py", "how points are read for retention"),
     "actions/database_health.py": ("scenarios/test_database_failover.py", "what is well, and what is not"),
     "actions/rds_failover.py": ("scenarios/test_database_failover.py", "failovers show in whole runs"),
+    "aws/database_events.py": ("scenarios/test_database_failover.py", "when databases failed over, as RDS tells it"),
     "aws/live_databases.py": ("scenarios/test_database_failover.py", "how databases are read as they run"),
     "aws/probes.py": ("scenarios/test_database_failover.py", "that somebody listens, or nobody"),
     "aws/sending.py": ("scenarios/test_database_failover.py", "calls as data, sent"),

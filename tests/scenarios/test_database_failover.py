@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.run import RunState, StepState
+from chalicelib.domain.run import RunCause, RunState, StepState
 from tests.scenarios.conftest import HOME, Stage, step
 from tests.scenarios.databases import (
     SHOP,
@@ -201,3 +201,33 @@ def test_a_check_can_open_a_connection(shop: Stage) -> None:
     said = checked(shop, "2", connect=True, timeout="1s")
     assert all(f"does not answer at 127.0.0.1:{port}" in message for message in said.values())
     assert cluster(shop, "events")["Endpoint"] == "127.0.0.1"
+
+
+def test_what_aws_moved_before_the_plan_is_told_with_its_time_and_not_touched(shop: Stage) -> None:
+    name, bad = bad_zone(shop)
+    began = shop.services.clock.now()
+    shop.control.disaster("az_dark", zone=name)
+    shop.control.advance(1200)
+    book = of_step(shop, "rds.failover", {"select": SHOP, "away_from": bad})
+    cause = RunCause(kind="alarm", key="k1", occurred_at=shop.services.clock.now(), since=began, summary="az dark")
+    found = shop.drive(shop.services.starter.start(book, cause, {}).run)
+    assert found.state is RunState.SUCCEEDED, found.message
+    assert (step(found, "it").counts.moot, step(found, "it").counts.applied) == (2, 0)
+    assert calls(shop, "RebootDBInstance") + calls(shop, "FailoverDBCluster") == 0
+    assert {one.resource for one in found.recovered} == {"db:orders", "cluster:events"}
+    for one in found.recovered:
+        assert 0 < one.rto_s < 600, "when it moved, and not when the run looked"
+        assert (one.rpo_s, one.zone_id != bad) == (None, True)
+        assert "by itself" in one.note
+    assert found.objectives.rto.measured_s == max(one.rto_s for one in found.recovered)
+
+
+def test_what_was_elsewhere_before_the_trouble_is_no_recovery(shop: Stage) -> None:
+    name, bad = bad_zone(shop)
+    carried_out(shop, "rds.failover", {"select": SHOP, "away_from": bad})
+    shop.services.clock.sleep(7200)
+    shop.control.disaster("az_dark", zone=name)
+    shop.services.clock.sleep(600)
+    found = shop.run(of_step(shop, "rds.failover", {"select": SHOP, "away_from": bad}), key="later")
+    assert (found.recovered, step(found, "it").counts.planned) == ((), 0)
+    assert any("db:orders is left as it is" in note for note in step(found, "it").notes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.sandbox.ec2.notices import uuid_of
-from chalicelib.sandbox.rds.things import Database, DatabaseSnapshot
+from chalicelib.sandbox.rds.things import Database, DatabaseSnapshot, land
 from chalicelib.sandbox.weather.clock import iso
 from chalicelib.sandbox.weather.sky import ACCOUNT, overhead
 
@@ -94,7 +94,7 @@ def tell(database: Database, at_s: float, event_id: str, category: str, message:
     """Post an event of a DB instance or a cluster; what is deleted by then, or brought forward, is told as it was."""
     cluster = database.kind == "cluster"
     name, arn = database.name, database.arn
-    text = {
+    text: dict[str, Any] = {
         "version": "0",
         "id": uuid_of("rds event", arn, event_id, at_s),
         "detail-type": "RDS DB Cluster Event" if cluster else "RDS DB Instance Event",
@@ -114,3 +114,4 @@ def tell(database: Database, at_s: float, event_id: str, category: str, message:
         },
     }
     overhead().mail.post(at_s, "event", lambda: text)
+    land(database.region).told.append({"at_s": at_s, **text["detail"]})

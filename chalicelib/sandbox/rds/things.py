@@ -152,6 +152,7 @@ class RdsLand:
     option_groups: set[str] = field(default_factory=set)
     subnet_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     parameter_groups: set[str] = field(default_factory=set)
+    told: list[dict[str, Any]] = field(default_factory=list)  # what DescribeEvents tells, in the order of posting
 
     def tagged(self, arn: str) -> Database | DatabaseSnapshot | None:
         """Return the thing with this ARN."""
