@@ -30,6 +30,7 @@ from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepCo
 from chalicelib.aws import tags
 from chalicelib.aws.errors import translated
 from chalicelib.aws.groups import SERVICE, ScalingGroup, by_name, subnet_zones
+from chalicelib.aws.shifts import managed_resources
 from chalicelib.domain.change import Change, Effect, EffectState, Failure, Obligation, Plan
 from chalicelib.domain.recovery import Recovery, shown
 from chalicelib.domain.types import Region
@@ -76,6 +77,7 @@ class EvacuateZone(Action[EvacuateZoneInput]):
     given: ClassVar[type[ActionModel]] = EvacuateZoneInput
     returns: ClassVar[type[ActionModel]] = EvacuateZoneOutput
     permissions: ClassVar[tuple[str, ...]] = (
+        "arc-zonal-shift:ListManagedResources",
         "autoscaling:CreateOrUpdateTags",
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:UpdateAutoScalingGroup",
@@ -88,7 +90,8 @@ class EvacuateZone(Action[EvacuateZoneInput]):
     lease: ClassVar[str | None] = "zones"
     review_every_s: ClassVar[int | None] = 0
     calls: ClassVar[str] = (
-        "Plan: DescribeAvailabilityZones, DescribeAutoScalingGroups per 100, DescribeSubnets per 200. Before each "
+        "Plan: DescribeAvailabilityZones, DescribeAutoScalingGroups per 100, DescribeSubnets per 200, and "
+        "ListManagedResources when a group is enrolled in zonal shift. Before each "
         "wave, and each look: DescribeAvailabilityZones and DescribeAutoScalingGroups. Apply: CreateOrUpdateTags and "
         "UpdateAutoScalingGroup per group. All are Regional: none goes to the zone."
     )
@@ -98,6 +101,7 @@ class EvacuateZone(Action[EvacuateZoneInput]):
         zone = selection.zones.id_of(selection.zones.name_of(given.zone))
         every = {subnet for one in selection.groups for subnet in (*one.subnets, *earlier(one, zone))}
         where = subnet_zones(ctx.aws, selection.region, every)
+        _note_enrolled(selection, zone, ctx)
         changes = [
             change
             for group in selection.groups
@@ -170,9 +174,7 @@ def _planned(
     """Return the change of one group; None with a note or a failure when there is none."""
     kept, mine = earlier(group, zone), [one for one in group.subnets if where.get(one) == zone]
     if group.shifts:
-        behavior = "leaves instances there alone" if group.ignores else "replaces unhealthy instances there"
-        selection.notes.append(f"{group.resource} is left to its zonal shift, and {behavior}.")
-        return None
+        return None  # see `_note_enrolled`
     if not mine and not kept:
         selection.notes.append(f"{group.resource} is not in {zone}.")
         return None
@@ -193,6 +195,18 @@ def _planned(
     reason = f"{group.resource} leaves {zone} with {len(there)} of {group.desired} instances ({some(there)})."
     change = zone_change(group, reason, whole(group) if mine else kept, taken, zone)
     return change.model_copy(update={"params": {**change.params, "remaining": list(left)}})
+
+
+def _note_enrolled(selection: Selection, zone: str, ctx: StepContext) -> None:
+    """Say what becomes of groups that are left to their zonal shift, and of which there is none."""
+    enrolled = [group for group in selection.groups if group.shifts]
+    managed = managed_resources(ctx.aws, selection.region) if enrolled else {}
+    for group in enrolled:
+        behavior = "leaves instances there alone" if group.ignores else "replaces unhealthy instances there"
+        said = f"{group.resource} is left to its zonal shift, and {behavior}."
+        if group.arn not in managed or zone not in managed[group.arn].away:
+            said += f" It is not shifted away from {zone} now, so it stays there: use zonal_shift.start."
+        selection.notes.append(said)
 
 
 def _too_few(left: Sequence[str], where: Mapping[str, str], given: EvacuateZoneInput) -> str:

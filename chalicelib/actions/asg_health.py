@@ -19,6 +19,7 @@ from chalicelib.aws.groups import ScalingGroup
 from chalicelib.domain.rotation import Standing
 
 STATUS_PAGE = 1000
+SHIFTED = frozenset({"zonal_shift_active", "zonal_shift_delegated_to_dns"})
 READS = (
     "autoscaling:DescribeAutoScalingGroups",
     "ec2:DescribeAvailabilityZones",
@@ -36,12 +37,16 @@ class Health:
         unwell: Why it must be replaced, in words.
         unready: A load balancer has not found it healthy yet.
         young: It is failing, and within its group's grace period.
+        overridden: A load balancer sends it nothing, since it is shifted away from its zone.
+        aside: Of those that are unwell: why they are left alone where they are (see `asg_aside`).
         launched: When those that fail were launched (UTC), as far as AWS shows them.
     """
 
     unwell: dict[str, str] = field(default_factory=dict)
     unready: set[str] = field(default_factory=set)
     young: dict[str, str] = field(default_factory=dict)
+    overridden: set[str] = field(default_factory=set)
+    aside: dict[str, str] = field(default_factory=dict)
     launched: dict[str, datetime] = field(default_factory=dict)
 
     def standing(self, group: ScalingGroup) -> Standing:
@@ -72,8 +77,10 @@ def read_health(aws: Aws, region: str, groups: Iterable[ScalingGroup], now: date
                 reasons[member.instance_id].append("its group says that it is Unhealthy")
     for instance_id, said in _impaired(aws, region) if serving else ():
         reasons[instance_id].append(said)
+    overridden = set[str]()
     ready = {
-        arn: _healthy_targets(aws, region, arn, reasons) for arn in sorted({a for g in groups for a in g.target_groups})
+        arn: _healthy_targets(aws, region, arn, reasons, overridden)
+        for arn in sorted({a for g in groups for a in g.target_groups})
     }
     failing = {one: "; ".join(why) for one, why in sorted(reasons.items()) if one in serving}
     launched = launch_times(aws, region, failing)
@@ -86,6 +93,7 @@ def read_health(aws: Aws, region: str, groups: Iterable[ScalingGroup], now: date
         unwell={one: why for one, why in failing.items() if one not in young},
         unready={one for one, g in serving.items() if any(one not in ready[a] for a in g.target_groups)} - set(failing),
         young={one: failing[one] for one in young},
+        overridden=overridden,
         launched=launched,
     )
 
@@ -109,8 +117,12 @@ def _impaired(aws: Aws, region: str) -> list[tuple[str, str]]:
     return found
 
 
-def _healthy_targets(aws: Aws, region: str, arn: str, reasons: dict[str, list[str]]) -> set[str]:
-    """Return the instances that a target group finds healthy, and add why others are not."""
+def _healthy_targets(aws: Aws, region: str, arn: str, reasons: dict[str, list[str]], overridden: set[str]) -> set[str]:
+    """Return the instances that a target group finds healthy, and add why others are not, and who gets no traffic.
+
+    How a target is goes on being checked while its zone is shifted away from; the override stands beside it:
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/zonal-shift.html (administrative override)
+    """
     with translated(f"target group {arn}", service="elasticloadbalancing"):
         told = aws.client("elbv2", region).describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     name = arn.split("/")[1] if "/" in arn else arn
@@ -118,4 +130,7 @@ def _healthy_targets(aws: Aws, region: str, arn: str, reasons: dict[str, list[st
         if one["TargetHealth"]["State"] == "unhealthy":
             why = one["TargetHealth"].get("Reason", "no reason given")
             reasons[one["Target"]["Id"]].append(f"target group {name} says unhealthy ({why})")
+    overridden |= {
+        one["Target"]["Id"] for one in told if one.get("AdministrativeOverride", {}).get("State", "") in SHIFTED
+    }
     return {one["Target"]["Id"] for one in told if one["TargetHealth"]["State"] == "healthy"}

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from chalicelib.actions.asg_aside import READ
 from chalicelib.actions.asg_health import READS
 from chalicelib.actions.asg_rotation_plan import GROW, TERMINATE, planned
 from chalicelib.actions.asg_rotation_review import groups_of, refusal, reviewed
@@ -47,7 +48,9 @@ class ReplaceUnhealthyOutput(ActionModel):
     """What became of what was unwell."""
 
     replaced: list[InstanceId] = Field(description="Instances whose place another one has taken, in service and well.")
-    left_alone: list[InstanceId] = Field(description="Instances that were planned and needed no replacing any more.")
+    left_alone: list[InstanceId] = Field(
+        description="Instances that were planned, and need no replacing any more or are left alone."
+    )
     not_replaced: list[InstanceId] = Field(description="Instances that are not replaced; the failures say why.")
     recovered: list[Recovery] = Field(description="The same as `replaced`, with what took each one's place and when.")
 
@@ -57,7 +60,9 @@ class ReplaceUnhealthy(Action[ReplaceUnhealthyInput]):
 
     No quantities but numbers of instances; times are UTC, grace periods seconds. Unwell is what fails EC2's status
     checks, the checks of a target group, or what its group calls Unhealthy. Left alone: what is within its grace
-    period, protected from scale-in, in Standby, waiting for a lifecycle hook, or in a warm pool.
+    period, protected from scale-in, in Standby, waiting for a lifecycle hook, or in a warm pool; and what is in a zone
+    that its group was taken out of, is shifted away from with `IgnoreUnhealthy`, or that its load balancer is shifted
+    away from. With `ReplaceUnhealthy` a group replaces in a zone that it is shifted away from, and launches elsewhere.
 
     Just before each termination the instance's health and its group are read again. One that is well by then is left
     alone. Nothing is terminated while that would leave fewer in service than the group's minimum, more than
@@ -72,6 +77,7 @@ class ReplaceUnhealthy(Action[ReplaceUnhealthyInput]):
     given: ClassVar[type[ActionModel]] = ReplaceUnhealthyInput
     returns: ClassVar[type[ActionModel]] = ReplaceUnhealthyOutput
     permissions: ClassVar[tuple[str, ...]] = (
+        READ,
         *READS,
         "autoscaling:SetDesiredCapacity",
         "autoscaling:TerminateInstanceInAutoScalingGroup",
@@ -83,7 +89,8 @@ class ReplaceUnhealthy(Action[ReplaceUnhealthyInput]):
     calls: ClassVar[str] = (
         "Plan, before each wave, and each look: DescribeAvailabilityZones, DescribeAutoScalingGroups per 100, "
         "DescribeInstanceStatus twice per Region (what is impaired), DescribeTargetHealth per target group, "
-        "DescribeInstances per 200 unwell or new ones. Apply: DescribeAutoScalingGroups and "
+        "DescribeInstances per 200 unwell or new ones. Plan and before each wave, when one in a group that is enrolled "
+        "in zonal shift is unwell: ListManagedResources. Apply: DescribeAutoScalingGroups and "
         "TerminateInstanceInAutoScalingGroup per instance; SetDesiredCapacity twice for a group at its minimum."
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chalicelib.actions.asg_aside import with_aside
 from chalicelib.actions.asg_health import Health, read_health
 from chalicelib.actions.asg_selection import GroupSelector, selected, some
 from chalicelib.actions.base import StepContext
@@ -37,6 +39,7 @@ def planned(select: GroupSelector, region: str, max_unavailable: int, min_health
     """
     selection = selected(ctx.aws, region, select)
     health = read_health(ctx.aws, region, selection.groups, ctx.now)
+    health = with_aside(ctx.aws, region, selection.groups, health)
     draft = Draft(max_unavailable, min_healthy, failures=selection.failures, notes=selection.notes)
     for group in selection.groups:
         _of_group(draft, group, health, ctx)
@@ -50,7 +53,8 @@ def planned(select: GroupSelector, region: str, max_unavailable: int, min_health
 
 
 def _of_group(draft: Draft, group: ScalingGroup, health: Health, ctx: StepContext) -> None:
-    mine = [member for member in group.serving if member.instance_id in health.unwell]
+    mine = [one for one in group.serving if one.instance_id in health.unwell.keys() - health.aside.keys()]
+    _note_aside(draft, group, health)
     young = [one.instance_id for one in group.serving if one.instance_id in health.young]
     kept = [one.instance_id for one in mine if one.protected]
     if young:
@@ -72,6 +76,15 @@ def _of_group(draft: Draft, group: ScalingGroup, health: Health, ctx: StepContex
             f"(the first: {wanted[0].instance_id}, {health.unwell[wanted[0].instance_id]})"
         )
     draft.changes += _changes(draft, group, wanted, health, ctx)
+
+
+def _note_aside(draft: Draft, group: ScalingGroup, health: Health) -> None:
+    by_reason = defaultdict[str, list[str]](list)
+    for member in group.serving:
+        if member.instance_id in health.aside:
+            by_reason[health.aside[member.instance_id]].append(member.instance_id)
+    for why, ids in by_reason.items():
+        draft.notes.append(f"{group.resource}: unwell and left alone, since {why}: {some(ids)}.")
 
 
 def _impossible(group: ScalingGroup) -> str:

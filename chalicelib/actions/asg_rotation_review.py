@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from chalicelib.actions.asg_aside import left_to_evacuation, with_aside
 from chalicelib.actions.asg_health import Health, read_health
 from chalicelib.actions.asg_rotation_plan import GROW, NEEDED, TERMINATE
 from chalicelib.actions.base import Review, StepContext
@@ -29,7 +30,7 @@ def reviewed(changes: Sequence[Change], ctx: StepContext) -> dict[str, Review]:
     found: dict[str, Review] = {}
     for region in sorted({change.region for change in changes}):
         here = [group for (where, _), group in groups.items() if where == region]
-        health = read_health(ctx.aws, region, here, ctx.now)
+        health = with_aside(ctx.aws, region, here, read_health(ctx.aws, region, here, ctx.now))
         for change in (one for one in changes if one.region == region):
             group = groups.get((region, str(change.params["group"])))
             judge = _of_instance if change.params["do"] == TERMINATE else _of_size
@@ -45,6 +46,8 @@ def _of_instance(change: Change, group: ScalingGroup | None, health: Health, ctx
         return Review("moot", f"{instance} is {state}: it needs no replacing any more.")
     if instance not in health.unwell:
         return Review("moot", f"{instance} in {group.resource} is well again; it is left alone.")
+    if instance in health.aside:
+        return Review("moot", f"{instance} in {group.resource} is left alone, since {health.aside[instance]}.")
     why = _not_allowed(group, protected=member.protected) or _in_vain(change, group, health, ctx)
     if why:
         return Review("conflict", f"{instance} in {group.resource} is left alone: {why}")
@@ -68,7 +71,8 @@ def _not_allowed(group: ScalingGroup, *, protected: bool) -> str:
 
 def _in_vain(change: Change, group: ScalingGroup, health: Health, ctx: StepContext) -> str:
     """Say why replacing does not help; "" while it may."""
-    new = [one for one in unwell_since(group, health, ctx.started_at) if one != change.params["instance"]]
+    mine = {str(change.params["instance"]), *health.aside}
+    new = [one for one in unwell_since(group, health, ctx.started_at) if one not in mine]
     if new:
         return (
             f"{new[0]}, launched since this run began, is unwell too ({health.unwell[new[0]]}), so replacing does not "
@@ -103,7 +107,7 @@ def _of_size(change: Change, group: ScalingGroup | None, health: Health, ctx: St
     if group.desired <= wanted:
         return Review("moot", f"{change.resource} wants {group.desired} instances already.")
     asked = set(_listed(change.params, "instances"))
-    left = sorted({one.instance_id for one in group.serving} & health.unwell.keys() & asked)
+    left = sorted({one.instance_id for one in group.serving} & (health.unwell.keys() - health.aside.keys()) & asked)
     left += ["new instances"] if health.standing(group).empty else []
     return Review(params={**change.params, "left": left})
 
@@ -114,6 +118,10 @@ def refusal(change: Change, group: ScalingGroup, ctx: StepContext) -> str:
     What was found of health when the premise was read is held against the group as it is now; a member that nobody has
     looked at since does not count as ready.
     """
+    member = group.member(str(change.params["instance"]))
+    moved = left_to_evacuation(group, member) if member else ""
+    if moved:
+        return moved  # since its premise was read; the next reading leaves it alone
     ids = {one.instance_id for one in group.serving}
     unwell = ids & set(_listed(change.params, "unwell"))
     fresh = ids - set(_listed(change.params, "seen"))

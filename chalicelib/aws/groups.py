@@ -43,6 +43,7 @@ class ScalingGroup:
     """A group.
 
     Attributes:
+        arn: What ARC calls it.
         subnets: The subnets in which it launches, as it lists them.
         zones: The IDs of the zones in which it launches.
         suspended: The names of its suspended processes.
@@ -65,6 +66,7 @@ class ScalingGroup:
     target_groups: tuple[str, ...] = ()
     shifts: bool = False
     ignores: bool = False
+    arn: str = ""
 
     @property
     def resource(self) -> str:
@@ -151,6 +153,7 @@ def _group(told: Mapping[str, Any], region: str, zones: Zones) -> ScalingGroup:
         target_groups=tuple(told.get("TargetGroupARNs", [])),
         shifts=bool(policy.get("ZonalShiftEnabled")),
         ignores=policy.get("ImpairedZoneHealthCheckBehavior") == "IgnoreUnhealthy",
+        arn=told.get("AutoScalingGroupARN", ""),
     )
 
 

@@ -22,11 +22,17 @@ GROUPS_AT_ONCE = 50  # names of one DescribeAutoScalingGroups
 
 @dataclass(frozen=True)
 class Managed:
-    """A resource that traffic can be shifted for; `zones` are IDs."""
+    """A resource that traffic can be shifted for.
+
+    Attributes:
+        zones: The IDs of its zones.
+        away: Those of them that it is shifted away from now, by people, by a practice run or by AWS (autoshift).
+    """
 
     arn: str
     name: str
     zones: tuple[str, ...]
+    away: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,12 @@ def managed_resources(aws: Aws, region: str) -> dict[str, Managed]:
     with translated(f"managed resources in {region}", service=SERVICE):
         pages = aws.client(SERVICE, region).get_paginator("list_managed_resources").paginate()
         found = [each for page in pages for each in page["items"]]
-    return {e["arn"]: Managed(e["arn"], e.get("name", ""), tuple(e["availabilityZones"])) for e in found if "arn" in e}
+    return {each["arn"]: _managed(each) for each in found if "arn" in each}
+
+
+def _managed(told: Mapping[str, Any]) -> Managed:
+    away = frozenset(zone for zone, weight in told.get("appliedWeights", {}).items() if not weight)
+    return Managed(told["arn"], told.get("name", ""), tuple(told["availabilityZones"]), away)
 
 
 def active_shifts(aws: Aws, region: str) -> list[Shift]:
