@@ -179,7 +179,7 @@ def _change(one: RestoredVolume | Attachment, instead: Mapping[str, str], region
             "Name volume_id, instance_id and device instead.",
         )
     return Change(
-        key=f"attach.{name}",
+        key=f"attach.{name}" if restored else f"attach.{name}.{instance}",  # one of Multi-Attach goes to several
         kind=ChangeKind.MODIFY,
         resource=name,
         region=region,

@@ -204,8 +204,9 @@ def _cannot(case: Case, given: LaunchReplacementsInput) -> str:
 
 def _shared(name: str, volumes: Mapping[str, VolumeTypeDef]) -> list[str]:
     return [
-        f"{name}: {one} is attached to several instances and is not restored with it; use ebs.restore_volumes and "
-        "ebs.attach_volumes."
+        f"{name}: {one} is attached to several instances and is not restored with it. Restore it by itself with "
+        "ebs.restore_volumes into the zone of the new ones, stop these, and attach it to each: ebs.attach_volumes "
+        "takes volume_id, instance_id and device."
         for one, volume in sorted(volumes.items())
         if volume.get("MultiAttachEnabled")
     ]

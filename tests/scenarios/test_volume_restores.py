@@ -9,7 +9,19 @@ import pytest
 
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import Stage, step
-from tests.scenarios.recovery import BACKUP, HEALTHY, OTHER, POLICY, backed_up, book, go_dark, on_a_copy, volumes
+from tests.scenarios.recovery import (
+    BACKUP,
+    HEALTHY,
+    OTHER,
+    POLICY,
+    backed_up,
+    book,
+    go_dark,
+    launch,
+    made_for,
+    on_a_copy,
+    volumes,
+)
 
 CHECK = {"id": "check", "uses": "check.volumes"}
 
@@ -189,3 +201,24 @@ def test_lost_answers_make_no_second_volume_and_no_second_attachment(stage: Stag
     assert found.state == "succeeded", step(found, "attached")
     [volume] = restored(stage).values()
     assert [a["InstanceId"] for a in volume["Attachments"]] == [host]
+
+
+def test_a_volume_of_several_instances_is_restored_once_and_attached_to_the_new_ones(stage: Stage) -> None:
+    go_dark(stage)
+    names = stage.estate["names"]
+    pair = {"select": {"ids": [names["db-1"], names["db-2"]]}, "to_zones": [HEALTHY]}
+    launched = stage.run(book(launch(**pair)), "launch")
+    assert launched.state == "succeeded", [(one.message, one.failures) for one in launched.steps]
+    assert any("attach it to each" in note for one in launched.steps for note in one.notes)
+    back = stage.run(book(restore(stage, "shared")), "restore")
+    assert back.state == "succeeded", [(one.message, one.failures, one.notes) for one in back.steps]
+    [new] = [one for old, one in restored(stage).items() if old == names["shared"]]
+    old = volumes(stage)[names["shared"]]
+    assert (new["MultiAttachEnabled"], new["VolumeType"], new["Iops"]) == (True, old["VolumeType"], old["Iops"])
+    hosts = sorted(made_for(stage, names[one])[0]["InstanceId"] for one in ("db-1", "db-2"))
+    stage.control.witness("ec2").stop_instances(InstanceIds=hosts)
+    stage.control.advance(600)
+    given = [{"volume_id": new["VolumeId"], "instance_id": host, "device": "/dev/sdx"} for host in hosts]
+    found = stage.run(book({"id": "attached", "uses": "ebs.attach_volumes", "with": {"volumes": given}}), "attach")
+    assert (found.state, step(found, "attached").counts.done) == ("succeeded", 2)
+    assert sorted(one["InstanceId"] for one in volumes(stage)[new["VolumeId"]]["Attachments"]) == hosts
