@@ -154,7 +154,7 @@ class AttachVolumes(Action[AttachVolumesInput]):
             return Undo()
         instance, device = _place(change)
         inverse = Change(
-            key=f"detach.{effect.id}",
+            key=f"detach.{effect.id}.{instance}",
             kind=ChangeKind.DISRUPT,
             resource=effect.id,
             region=change.region,

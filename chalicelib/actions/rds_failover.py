@@ -254,8 +254,8 @@ def _still_good(change: Change, cluster: LiveCluster) -> Review | None:
 
 
 def _recovery(change: Change, effect: Effect, at: datetime) -> Recovery:
-    by_itself = " by itself" if effect.state is EffectState.MOOT else ""
-    moved = change.params.get("moved_at")
+    moved = change.params.get("moved_at")  # by AWS or by a person: RDS's events do not tell which
+    by_itself = ", not by this run," if moved else " by itself" if effect.state is EffectState.MOOT else ""
     return Recovery(
         resource=change.resource,
         region=change.region,

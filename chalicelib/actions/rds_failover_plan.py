@@ -88,7 +88,7 @@ def moved_already(one: Live, away: Away, at: datetime) -> Change:
         kind=ChangeKind.MODIFY,
         resource=one.resource,
         region=one.region,
-        reason=f"It failed over by itself at {at:%Y-%m-%d %H:%M} UTC and runs in {one.zone}: it is told only.",
+        reason=f"It failed over at {at:%Y-%m-%d %H:%M} UTC, not by this run, and runs in {one.zone}: it is told only.",
         targets=(one.resource,),
         params={
             "kind": kind,

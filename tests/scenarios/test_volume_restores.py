@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.engine.local import drive, here
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import Stage, step
 from tests.scenarios.recovery import (
@@ -222,3 +223,8 @@ def test_a_volume_of_several_instances_is_restored_once_and_attached_to_the_new_
     found = stage.run(book({"id": "attached", "uses": "ebs.attach_volumes", "with": {"volumes": given}}), "attach")
     assert (found.state, step(found, "attached").counts.done) == ("succeeded", 2)
     assert sorted(one["InstanceId"] for one in volumes(stage)[new["VolumeId"]]["Attachments"]) == hosts
+    services, run = stage.services, stage.services.ledger.load(found.run_id)
+    assert run
+    taken = services.starter.undo(run, by="ana", reason="the zone is back", holder=here())
+    assert drive(services.engine, taken).state == "undone"
+    assert volumes(stage)[new["VolumeId"]]["Attachments"] == []
