@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.actions.asg_selection import GroupSelector, Selection, selected, some
+from chalicelib.actions.asg_evacuation_plan import note_enrolled, planned
+from chalicelib.actions.asg_selection import GroupSelector, selected
 from chalicelib.actions.asg_zones import (
     drift,
     earlier,
@@ -23,19 +24,18 @@ from chalicelib.actions.asg_zones import (
     subnets_call,
     tags_call,
     tags_for,
-    whole,
     zone_change,
 )
 from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext, Undo
 from chalicelib.aws import tags
 from chalicelib.aws.errors import translated
-from chalicelib.aws.groups import SERVICE, ScalingGroup, by_name, subnet_zones
-from chalicelib.aws.shifts import managed_resources
-from chalicelib.domain.change import Change, Effect, EffectState, Failure, Obligation, Plan
+from chalicelib.aws.groups import SERVICE, ScalingGroup, by_name, last_failure, subnet_zones
+from chalicelib.domain.change import Change, Effect, EffectState, Obligation, Plan
 from chalicelib.domain.recovery import Recovery, shown
 from chalicelib.domain.types import Region
 
 LOOK = timedelta(seconds=60)
+ASKED_AFTER = timedelta(minutes=5)  # a group that has not come over by then is asked why
 WATCHED_AFTER = timedelta(days=1)
 
 
@@ -69,7 +69,8 @@ class EvacuateZone(Action[EvacuateZoneInput]):
     desired capacity stay as they are, and no process is suspended: the group's rebalancing brings the instances over.
 
     A change is done when AWS shows as many healthy instances in service outside the zone as the group wants. Where the
-    zone comes back meanwhile, because somebody applied an older template, that is a conflict and is said.
+    zone comes back meanwhile, because somebody applied an older template, that is a conflict and is said. Where
+    launches fail, for example because no zone has capacity, the group's own scaling activity is quoted.
     Taken back by `asg.return_zone` or `lifeboat undo`; a group that is without its zone for a day is told of.
     """
 
@@ -80,6 +81,7 @@ class EvacuateZone(Action[EvacuateZoneInput]):
         "arc-zonal-shift:ListManagedResources",
         "autoscaling:CreateOrUpdateTags",
         "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeScalingActivities",
         "autoscaling:UpdateAutoScalingGroup",
         "ec2:DescribeAvailabilityZones",
         "ec2:DescribeSubnets",
@@ -92,7 +94,8 @@ class EvacuateZone(Action[EvacuateZoneInput]):
     calls: ClassVar[str] = (
         "Plan: DescribeAvailabilityZones, DescribeAutoScalingGroups per 100, DescribeSubnets per 200, and "
         "ListManagedResources when a group is enrolled in zonal shift. Before each "
-        "wave, and each look: DescribeAvailabilityZones and DescribeAutoScalingGroups. Apply: CreateOrUpdateTags and "
+        "wave, and each look: DescribeAvailabilityZones and DescribeAutoScalingGroups; after five minutes also "
+        "DescribeScalingActivities per group that has not come over. Apply: CreateOrUpdateTags and "
         "UpdateAutoScalingGroup per group. All are Regional: none goes to the zone."
     )
 
@@ -101,11 +104,11 @@ class EvacuateZone(Action[EvacuateZoneInput]):
         zone = selection.zones.id_of(selection.zones.name_of(given.zone))
         every = {subnet for one in selection.groups for subnet in (*one.subnets, *earlier(one, zone))}
         where = subnet_zones(ctx.aws, selection.region, every)
-        _note_enrolled(selection, zone, ctx)
+        note_enrolled(selection, zone, ctx)
         changes = [
             change
             for group in selection.groups
-            if (change := _planned(group, zone, where, given, selection)) is not None
+            if (change := planned(group, zone, where, given, selection)) is not None
         ]
         return Plan(changes=tuple(changes), failures=tuple(selection.failures), notes=tuple(selection.notes))
 
@@ -168,70 +171,6 @@ class EvacuateZone(Action[EvacuateZoneInput]):
         return Undo(by="asg.return_zone", changes=(_back(change),))
 
 
-def _planned(
-    group: ScalingGroup, zone: str, where: Mapping[str, str], given: EvacuateZoneInput, selection: Selection
-) -> Change | None:
-    """Return the change of one group; None with a note or a failure when there is none."""
-    kept, mine = earlier(group, zone), [one for one in group.subnets if where.get(one) == zone]
-    if group.shifts:
-        return None  # see `_note_enrolled`
-    if not mine and not kept:
-        selection.notes.append(f"{group.resource} is not in {zone}.")
-        return None
-    if mine and kept:
-        selection.notes.append(f"{group.resource}: drift: {zone} was taken out of it before, and somebody put it back.")
-    taken = mine or [one for one in kept if where.get(one) == zone]
-    left = [one for one in group.subnets if one not in taken]
-    why = _too_few(left, where, given) or _stuck(group)
-    if why:
-        message = f"{group.resource} stays in {zone}: {why}"
-        selection.failures.append(Failure(resource=group.resource, code="action.cannot_evacuate", message=message))
-        return None
-    if "AZRebalance" in group.suspended:
-        selection.notes.append(
-            f"{group.resource}: somebody has suspended AZRebalance, so only unhealthy instances leave {zone}."
-        )
-    there = [member.instance_id for member in group.members if member.zone_id == zone]
-    reason = f"{group.resource} leaves {zone} with {len(there)} of {group.desired} instances ({some(there)})."
-    change = zone_change(group, reason, whole(group) if mine else kept, taken, zone)
-    return change.model_copy(update={"params": {**change.params, "remaining": list(left)}})
-
-
-def _note_enrolled(selection: Selection, zone: str, ctx: StepContext) -> None:
-    """Say what becomes of groups that are left to their zonal shift, and of which there is none."""
-    enrolled = [group for group in selection.groups if group.shifts]
-    managed = managed_resources(ctx.aws, selection.region) if enrolled else {}
-    for group in enrolled:
-        behavior = "leaves instances there alone" if group.ignores else "replaces unhealthy instances there"
-        said = f"{group.resource} is left to its zonal shift, and {behavior}."
-        if group.arn not in managed or zone not in managed[group.arn].away:
-            said += f" It is not shifted away from {zone} now, so it stays there: use zonal_shift.start."
-        selection.notes.append(said)
-
-
-def _too_few(left: Sequence[str], where: Mapping[str, str], given: EvacuateZoneInput) -> str:
-    zones = {where[one] for one in left if one in where}
-    zones &= zones if given.healthy is None else set(given.healthy)
-    if len(zones) >= given.keep_zones:
-        return ""
-    said = ", ".join(sorted(zones)) or "none"
-    return f"of its other zones {said} would remain, and {given.keep_zones} must. Give it subnets in more zones."
-
-
-def _stuck(group: ScalingGroup) -> str:
-    """Say why a group could not bring its instances over; "" when it can."""
-    if "Launch" in group.suspended:
-        return "its process Launch is suspended, so it would launch nothing elsewhere. Resume it first."
-    if group.desired > group.maximum:
-        return f"it wants {group.desired} instances and its maximum is {group.maximum}."
-    still = {"AZRebalance", "ReplaceUnhealthy"} <= group.suspended or "Terminate" in group.suspended
-    return (
-        "processes that would bring its instances over are suspended. Resume AZRebalance and Terminate."
-        if still
-        else ""
-    )
-
-
 def _objection(group: ScalingGroup, change: Change) -> str:
     left = set(remaining(change))
     if tags.HANDS_OFF in group.tags:
@@ -262,8 +201,24 @@ def _seen(group: ScalingGroup | None, change: Change, effect: Effect, ctx: StepC
         }
     )
     if outside >= group.desired:
-        return known.moved(EffectState.DONE, ctx.now, due=None)
-    return known.model_copy(update={"state": EffectState.PENDING, "due": ctx.now + LOOK})
+        return known.moved(EffectState.DONE, ctx.now, due=None, message="")
+    return _short(group, known, zone, ctx)
+
+
+def _short(group: ScalingGroup, known: Effect, zone: str, ctx: StepContext) -> Effect:
+    """Return the effect of a group that has not come over wholly; what keeps it is asked for after some minutes."""
+    why = ""
+    if known.at and ctx.now - known.at >= ASKED_AFTER:
+        why = last_failure(ctx.aws, group.region, group.name, known.at)
+    said = f"{known.facts['outside']} of {group.desired} are in service outside {zone}."
+    if why:
+        said += (
+            f" Its launches fail: {why} Give the group another instance type or subnets in further zones, or let it "
+            "want fewer; it goes on trying by itself."
+        )
+    facts = {**known.facts, "failing": why}
+    changes = {"state": EffectState.PENDING, "due": ctx.now + LOOK, "message": said, "facts": facts}
+    return known.model_copy(update=changes)
 
 
 def _with_groups(changes: Sequence[Change], ctx: StepContext) -> list[tuple[Change, ScalingGroup | None]]:

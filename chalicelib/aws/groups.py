@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from chalicelib.aws import tags
@@ -18,6 +19,7 @@ from chalicelib.aws.zones import Zones, read_zones
 
 PAGE = 100
 NAMES = PAGE  # in one request: 50, or as many as it asks for per page
+LAST = 20  # scaling activities that are looked at
 IN_SERVICE = "InService"
 SERVICE = "autoscaling"
 
@@ -128,6 +130,17 @@ def subnet_zones(aws: Aws, region: str, subnets: Iterable[str]) -> dict[str, str
             for page in pages.paginate(Filters=[{"Name": "subnet-id", "Values": some}]):
                 found |= {one["SubnetId"]: one["AvailabilityZoneId"] for one in page["Subnets"]}
     return found
+
+
+def last_failure(aws: Aws, region: str, group: str, since: datetime) -> str:
+    """Return what the newest scaling activity of a group that failed since then says; "" when none of the last did.
+
+    Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-verify-scaling-activity.html (the newest first).
+    """
+    with translated(f"the scaling activities of {group} in {region}", service=SERVICE):
+        told = aws.client(SERVICE, region).describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=LAST)
+    failed = [one for one in told["Activities"] if one["StatusCode"] == "Failed" and one["StartTime"] >= since]
+    return str(failed[0].get("StatusMessage", "")) if failed else ""
 
 
 def tag_of(group: str, key: str, value: str | None = None) -> dict[str, Any]:

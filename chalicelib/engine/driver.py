@@ -133,12 +133,13 @@ class Driver:
         for change in step.open():
             effect = step.effect(change.key)
             still = f"; {effect.id} is still {effect.state.value} in AWS and is left behind" if effect.id else ""
+            known = f" {effect.message}" if effect.message else ""
             expired[change.key] = effect.moved(
                 EffectState.FAILED,
                 now,
                 code="step.deadline",
-                message=f"{change.resource}: not done when the step's time was up{still}. Give it a longer `within:`, "
-                "or run it again.",
+                message=f"{change.resource}: not done when the step's time was up{still}.{known} Give it a longer "
+                "`within:`, or run it again.",
             )
             if effect.id:
                 why = f"{effect.id} of {change.resource} was left behind in AWS when the time of {row.step_id} was up."

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "actions/ec2_sites.py": ("scenarios/test_replacements.py", "where there is room"),
     "actions/ec2_volume_tags.py": ("scenarios/test_replacements.py", "what new volumes are tagged with"),
     "aws/health.py": ("scenarios/test_replacements.py", "what status checks say"),
+    "actions/asg_evacuation_plan.py": ("unit/actions/test_asg_evacuation.py", "which groups leave, and which cannot"),
     "actions/asg_health.py": ("unit/actions/test_asg_selection.py", "how the members of selected groups are"),
     "actions/asg_held.py": ("unit/actions/test_asg_hold.py", "the tag that says how a group is held"),
     "actions/asg_rotation_plan.py": ("unit/actions/test_asg_rotation.py", "who would be replaced, and who is asked"),

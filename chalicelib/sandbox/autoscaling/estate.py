@@ -46,6 +46,7 @@ def _group(sky: Sky, home: str, name: str, subnets: dict[str, str]) -> Group:
         list(subnets),
         grace_s=GRACE_S,
         upto_s=sky.now_s,
+        quiet=True,
     )
     group.tags = {"Name": (name, True), "app": ("shop", True), "tier": (name, True), "rotate": ("unhealthy", False)}
     fronts = front(sky, home).groups.values()
@@ -59,6 +60,7 @@ def _group(sky: Sky, home: str, name: str, subnets: dict[str, str]) -> Group:
     for one in fronts:
         for registered in one.members.values():
             registered.since_s = min(registered.since_s, sky.now_s - HEALTHY_AFTER_S)
+    group.quiet = False
     return group
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from chalicelib.sandbox.autoscaling import health, machines
+from chalicelib.sandbox.autoscaling import health, machines, notices
 from chalicelib.sandbox.autoscaling.things import (
     PENDING,
     PENDING_WAIT,
@@ -24,6 +24,7 @@ from chalicelib.sandbox.weather.sky import Sky
 NEARBY = frozenset({"autoscaling", "ec2", "elasticloadbalancing"})  # services whose answers depend on groups
 TURNS = 10_000  # more turns than this between two calls would be a group that never comes to rest
 WARMING = "Warmed:Pending"
+UNEVEN = 2  # instances more than in another zone; one more is as even as it can be
 
 
 def catch_up(sky: Sky) -> None:
@@ -81,7 +82,7 @@ def _instants(sky: Sky, group: Group) -> Iterator[float]:
         if member.failing_since_s is not None and member.health == "Healthy" and group.runs("HealthCheck"):
             stopped = not health.runs(sky, group.region, member.instance_id)
             yield health.noticed_at(sky, group, member, stopped=stopped)
-    yield group.launch_after_s
+    yield from (group.launch_after_s, group.balance_after_s)
     yield from (dark.since_s for dark in sky.darkness.zones.values() if dark.region == group.region)
 
 
@@ -95,6 +96,7 @@ def _move(sky: Sky, group: Group, member: Member, at_s: float) -> None:
     ends = member.lifecycle == TERMINATING and (member.until_s is None or member.until_s <= at_s)
     if ends and machines.depart(sky, group, member, at_s):
         del group.members[member.instance_id]
+        notices.terminated(sky, group, member, at_s)
 
 
 def _replace(sky: Sky, group: Group, at_s: float) -> None:
@@ -112,14 +114,23 @@ def _scale_out(sky: Sky, group: Group, at_s: float) -> None:
 
 def _launched(sky: Sky, group: Group, at_s: float) -> bool:
     """Launch one instance in the emptiest zone that takes it; False when none does."""
-    if not group.runs("Launch") or at_s < group.launch_after_s:
+    if at_s < group.launch_after_s:
         return False
-    zones = _by_room(sky, group)
+    if _launched_in(sky, group, _by_room(sky, group), at_s):
+        return True
+    if group.runs("Launch"):
+        group.launch_after_s = at_s + sky.settings.scaling.retry_s
+    return False
+
+
+def _launched_in(sky: Sky, group: Group, zones: list[str], at_s: float) -> bool:
+    """Launch one instance in the first of these zones that takes it; False when none does."""
+    if not group.runs("Launch"):
+        return False
     member = machines.from_pool(sky, group, zones, at_s)
     if member is None:
         member = next((made for zone in zones if (made := machines.launch(sky, group, zone, at_s))), None)
     if member is None:
-        group.launch_after_s = at_s + sky.settings.scaling.retry_s
         return False
     group.members[member.instance_id] = member
     return True
@@ -136,13 +147,28 @@ def _by_room(sky: Sky, group: Group) -> list[str]:
 
 
 def _rebalance(sky: Sky, group: Group, at_s: float) -> None:
-    """Launch what is to take the place of members in the wrong zone; `_scale_in` takes those out afterwards."""
-    if not group.runs("AZRebalance", "Launch", "Terminate"):
+    """Launch what is to take the place of members in the wrong zone; `_scale_in` takes those out afterwards.
+
+    When the zone that lacks instances takes none, the group stays as it is, and tries again later.
+    """
+    if not group.runs("AZRebalance", "Launch", "Terminate") or at_s < group.balance_after_s:
         return
     margin = max(1, group.maximum // 10)
-    wanted = min(len(_misplaced(sky, group, at_s)), margin, max(0, group.maximum + margin - len(group.counting())))
-    while len(group.counting()) - group.desired < wanted and _launched(sky, group, at_s):
-        pass
+    there = _misplaced(sky, group, at_s)
+    if not there or len(group.counting()) < group.desired:
+        return
+    wanted = min(len(there), margin, max(0, group.maximum + margin - len(group.counting())))
+    while len(group.counting()) - group.desired < wanted:
+        if not _launched_in(sky, group, _emptier(sky, group, there[0].zone), at_s):
+            group.balance_after_s = at_s + sky.settings.scaling.retry_s
+            return
+
+
+def _emptier(sky: Sky, group: Group, zone: str) -> list[str]:
+    """Return the zones in which a member of this zone were better placed; all when the group has left its zone."""
+    there = Counter(one.zone for one in group.counting())
+    left = zone not in group.zones
+    return [one for one in _by_room(sky, group) if left or there[zone] - there[one] >= UNEVEN]
 
 
 def _misplaced(sky: Sky, group: Group, at_s: float) -> list[Member]:
@@ -153,7 +179,7 @@ def _misplaced(sky: Sky, group: Group, at_s: float) -> list[Member]:
         return outside if lit else []
     there = Counter(one.zone for one in group.counting())
     fullest = max(group.zones, key=lambda zone: (there[zone], zone))
-    if there[fullest] - min(there[zone] for zone in lit) < 2:  # noqa: PLR2004 - one more is as even as it can be
+    if there[fullest] - min(there[zone] for zone in lit) < UNEVEN:
         return []
     return [one for one in group.serving() if one.zone == fullest and not one.protected][:1]
 
@@ -182,6 +208,7 @@ def _fill_pool(sky: Sky, group: Group, at_s: float) -> None:
                 instance.stop()
                 instance.settled_at_s = at_s
             member.go(f"Warmed:{pool.state}", at_s)
+            notices.launched(sky, group, member, at_s, notices.WARM)
     most = group.maximum if pool.prepared is None else pool.prepared
     while len(pool.members) < max(pool.minimum, most - group.desired) and group.runs("Launch"):
         made = next((m for z in _by_room(sky, group) if (m := machines.launch(sky, group, z, at_s, WARMING))), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.sandbox.autoscaling import targets
+from chalicelib.sandbox.autoscaling import notices, targets
 from chalicelib.sandbox.autoscaling.health import dark
 from chalicelib.sandbox.autoscaling.things import (
     IN_SERVICE,
@@ -16,6 +16,7 @@ from chalicelib.sandbox.autoscaling.things import (
     TERMINATING,
     TERMINATING_WAIT,
     Group,
+    Hook,
     Member,
 )
 from chalicelib.sandbox.ec2 import capacity
@@ -28,8 +29,12 @@ WARM_SHARE = 0.3  # of the usual time that an instance of a warm pool takes to s
 
 
 def launch(sky: Sky, group: Group, zone: str, at_s: float, lifecycle: str = PENDING) -> Member | None:
-    """Start an instance in a zone, or return None when EC2 cannot: the zone is dark, or has no capacity."""
-    data = _template(sky.land(group.region).backend, group)
+    """Start an instance in a zone, or return None when EC2 cannot: the zone is dark, or has no capacity.
+
+    What the failed activity says: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-capacity.html
+    """
+    backend = sky.land(group.region).backend
+    data, where = _template(backend, group), (zone, _subnet(backend, group, zone) or "")
     kind = data.get("InstanceType", "m6i.large")
     try:
         if dark(sky, group.region, zone, at_s):
@@ -37,16 +42,21 @@ def launch(sky: Sky, group: Group, zone: str, at_s: float, lifecycle: str = PEND
             raise AwsError("InternalError", "An internal error has occurred", 500)
         capacity.check(sky, group.region, zone, kind)
     except AwsError as refused:
-        group.tell(f"Launching a new EC2 instance in {zone}.", NEEDED, at_s, failed=refused.message)
+        said = (
+            f"Could not launch On-Demand Instances. {refused.code} - {refused.message} Launching EC2 instance failed."
+        )
+        told = group.tell("Launching a new EC2 instance.", NEEDED, at_s, failed=said, where=where)
+        notices.not_launched(sky, group, told)
         return None
     instance = _run(sky, group, zone, {**data, "InstanceType": kind})
     instance.started_at_s, instance.settled_at_s = at_s, at_s + sky.settings.instance_start_s
     instance.visible_at_s = at_s + sky.settings.visibility_s
     instance.launch_time = datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None)
-    there = zone_id(sky.land(group.region).backend, zone)
+    there = zone_id(backend, zone)
     member = Member(instance.id, instance.instance_type, zone, there, lifecycle, at_s, instance.settled_at_s)
     member.protected = group.new_protected
-    group.tell(f"Launching a new EC2 instance: {instance.id}", NEEDED, at_s)
+    said = f"Launching a new EC2 instance: {instance.id}"
+    member.launch = group.tell(said, NEEDED, at_s, instance_id=instance.id, where=where)
     return member
 
 
@@ -85,7 +95,10 @@ def from_pool(sky: Sky, group: Group, zones: list[str], at_s: float) -> Member |
     instance.started_at_s, instance.settled_at_s = at_s, at_s + sky.settings.instance_start_s * WARM_SHARE
     member.go(PENDING, at_s, instance.settled_at_s)
     member.protected = group.new_protected
-    group.tell(f"Launching a new EC2 instance from warm pool: {member.instance_id}", NEEDED, at_s)
+    said = f"Launching a new EC2 instance from warm pool: {member.instance_id}"
+    where = (member.zone, _subnet(sky.land(group.region).backend, group, member.zone) or "")
+    member.origin = notices.WARM
+    member.launch = group.tell(said, NEEDED, at_s, instance_id=member.instance_id, where=where)
     return member
 
 
@@ -93,7 +106,7 @@ def arrive(sky: Sky, group: Group, member: Member, at_s: float) -> None:
     """Let a launched member wait for its hook, or come into service."""
     hook = group.hook(LAUNCH_HOOK)
     if member.lifecycle == PENDING and hook:
-        wait(sky, member, PENDING_WAIT, hook.timeout_s, hook.default, at_s)
+        wait(sky, group, member, hook, at_s)
         return
     if member.hook_result == "ABANDON":
         leave(sky, group, member, at_s, "the lifecycle hook was abandoned")
@@ -101,31 +114,37 @@ def arrive(sky: Sky, group: Group, member: Member, at_s: float) -> None:
     member.go(IN_SERVICE, at_s)
     member.in_service_s, member.failing_since_s, member.hook_result = at_s, None, ""
     targets.register(sky, group, member, at_s)
+    notices.launched(sky, group, member, at_s)
 
 
 def leave(sky: Sky, group: Group, member: Member, at_s: float, cause: str) -> None:
     """Begin to terminate a member: first its hook, if the group has one and it was in service."""
-    group.tell(f"Terminating EC2 instance: {member.instance_id}", f"At the request of: {cause}.", at_s)
+    where = (member.zone, _subnet(sky.land(group.region).backend, group, member.zone) or "")
+    said, why = f"Terminating EC2 instance: {member.instance_id}", f"At the request of: {cause}."
+    member.leaving = group.tell(said, why, at_s, instance_id=member.instance_id, where=where)
     targets.deregister(sky, group, member, at_s)
     hook = group.hook(TERMINATE_HOOK)
     if hook and member.lifecycle != PENDING_WAIT:
-        wait(sky, member, TERMINATING_WAIT, hook.timeout_s, hook.default, at_s)
+        wait(sky, group, member, hook, at_s)
         return
     member.go(TERMINATING, at_s, at_s)
 
 
-def wait(sky: Sky, member: Member, lifecycle: str, timeout_s: int, default: str, at_s: float) -> None:
+def wait(sky: Sky, group: Group, member: Member, hook: Hook, at_s: float) -> None:
     """Wait for a lifecycle action to be completed, or for its timeout."""
-    member.go(lifecycle, at_s, at_s + timeout_s)
-    member.hook_result = default
+    lifecycle = PENDING_WAIT if hook.transition == LAUNCH_HOOK else TERMINATING_WAIT
+    member.go(lifecycle, at_s, at_s + hook.timeout_s)
+    member.hook_result = hook.default
     half = int(sky.draw("lifecycle", member.instance_id, lifecycle) * 2**48)
     member.token = f"{half >> 16:08x}-{half & 0xFFFF:04x}-4000-8000-{half:012x}"
+    notices.waits(sky, group, member, hook, at_s)
 
 
 def depart(sky: Sky, group: Group, member: Member, at_s: float) -> bool:
     """Go on with terminating; returns True when the instance is gone. In a dark zone nothing happens."""
     if dark(sky, group.region, member.zone, at_s):
         member.until_s = None
+        notices.not_terminated(sky, group, member, at_s, "An internal error has occurred")
         return False
     if not member.sent:
         end(sky, group.region, member.instance_id, at_s)

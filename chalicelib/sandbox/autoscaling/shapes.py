@@ -90,7 +90,7 @@ def tags_shape(group: Group) -> list[Tree]:
 def activity_shape(activity: Activity, group: Group) -> Tree:
     """Describe an activity."""
     return {
-        "ActivityId": f"{activity.serial:08x}-0000-4000-8000-000000000000",
+        "ActivityId": activity.id,
         "AutoScalingGroupName": group.name,
         "Description": activity.description,
         "Cause": activity.cause,

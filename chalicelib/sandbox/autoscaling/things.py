@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from chalicelib.sandbox.weather.sky import ACCOUNT, overhead
 PENDING, PENDING_WAIT, IN_SERVICE = "Pending", "Pending:Wait", "InService"
 TERMINATING, TERMINATING_WAIT = "Terminating", "Terminating:Wait"
 STANDBY = "Standby"
+Where = tuple[str, ...]
 LEAVING = frozenset({TERMINATING, TERMINATING_WAIT})
 LAUNCH_HOOK = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATE_HOOK = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -35,6 +37,9 @@ class Member:
         failing_since_s: Since when it fails a health check that nobody has noticed yet.
         in_service_s: When it came into service last; the grace period counts from here.
         token: Of the lifecycle action that it waits for.
+        origin: Where it came from, in the words of Auto Scaling's events.
+        launch: The activity that launched it.
+        leaving: The activity that terminates it.
     """
 
     instance_id: str
@@ -51,6 +56,9 @@ class Member:
     token: str = ""
     hook_result: str = ""
     sent: bool = False  # whether EC2 was told to terminate it
+    origin: str = "EC2"
+    launch: Activity | None = None
+    leaving: Activity | None = None
 
     def go(self, lifecycle: str, at_s: float, until_s: float | None = None) -> None:
         """Be in another state of the lifecycle."""
@@ -96,6 +104,12 @@ class Activity:
     status: str
     message: str = ""
     details: str = "{}"
+    instance_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return f"{self.serial:08x}-0000-4000-8000-000000000000"
 
 
 @dataclass
@@ -125,6 +139,8 @@ class Group:
     target_groups: list[str] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     launch_after_s: float = 0.0
+    balance_after_s: float = 0.0
+    quiet: bool = False  # whether it posts no events: it is only being set up
     upto_s: float = 0.0
 
     @property
@@ -149,11 +165,16 @@ class Group:
         """Return the members that are in service."""
         return [one for one in self.members.values() if one.lifecycle == IN_SERVICE]
 
-    def tell(self, description: str, cause: str, at_s: float, *, failed: str = "") -> None:
-        """Write down an activity that is over."""
+    def tell(
+        self, description: str, cause: str, at_s: float, *, failed: str = "", instance_id: str = "", where: Where = ()
+    ) -> Activity:
+        """Write down an activity that is over; `where` are a zone and a subnet."""
         status = "Failed" if failed else "Successful"
+        details = json.dumps(dict(zip(("Availability Zone", "Subnet ID"), where, strict=False)))
         serial = overhead().next_serial()
-        self.activities.append(Activity(serial, description, cause, at_s, at_s, status, failed))
+        told = Activity(serial, description, cause, at_s, at_s, status, failed, details, instance_id)
+        self.activities.append(told)
+        return told
 
 
 @dataclass
