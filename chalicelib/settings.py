@@ -33,6 +33,7 @@ class Limits(BaseModel):
     copies_per_destination: int = Field(20, ge=1, description="Concurrent snapshot copies per destination Region.")
     rds_copies_per_destination: int = Field(20, ge=1, description="Concurrent copies of RDS snapshots per Region.")
     pending_snapshots: int = Field(100, ge=1, description="Pending snapshots per account and Region to stay below.")
+    fast_restores: int = Field(5, ge=0, description="Snapshots with fast snapshot restore per Region.")
     snapshots_per_set: int = Field(40, ge=1, description="Volumes in one crash-consistent set of an instance.")
     snapshot_mib_s: int = Field(100, ge=1, description="Assumed snapshot rate in MiB/s, for forecasts only.")
     copy_mib_s: int = Field(100, ge=1, description="Assumed cross-Region copy rate in MiB/s, for forecasts only.")

@@ -36,13 +36,17 @@ def planned(asked: Asked, ctx: StepContext, *, waits: bool) -> Plan:
         ActionError: AWS refused a read.
     """
     region = ctx.region
-    groups, failures, notes = _groups(asked.select, ctx)
+    groups, failures, notes = groups_of(asked.select, ctx)
     zones = read_zones(ctx.aws, region)
     name = zones.name_of(drill_zone(ctx, region) if ctx.drill else asked.zone)
     zone_id = zones.id_of(name)
     sources = Sources(ctx, region, asked.policy, [volume for some in groups.values() for volume in some])
     found = {key: sources.of(volumes, asked.at) for key, volumes in sorted(groups.items())}
-    failures += [_missing(volume, why, asked, region) for g in found.values() for volume, why in g.missing.items()]
+    failures += [
+        no_point(volume, why, asked.policy, region, "It is not restored")
+        for g in found.values()
+        for volume, why in g.missing.items()
+    ]
     usable = [source for group in found.values() for source in group.sources.values()]
     fast = (
         fast_in(ctx, region, [one.point.snapshot_id for one in usable], zone_id) if usable and asked.within else set()
@@ -51,11 +55,12 @@ def planned(asked: Asked, ctx: StepContext, *, waits: bool) -> Plan:
     changes = []
     for one in sorted(usable, key=lambda source: source.facts.volume_id):
         rated = rate[one.facts.volume_id]
-        changes.append(_change(one, rated, (name, zone_id), region, waits=waits))
+        how = {"waits": waits, "fast": one.point.snapshot_id in fast}
+        changes.append(_change(one, rated, (name, zone_id), region, how))
     return Plan(
         changes=tuple(changes),
         failures=tuple(failures),
-        notes=(*notes, *(_mixed(key, g) for key, g in found.items() if g.mixed), *slow),
+        notes=(*notes, *(mixed(key, g) for key, g in found.items() if g.mixed), *slow),
         forecast=Forecast(
             data_gib=sum(change.size_gib for change in changes),
             duration=timedelta(minutes=1),
@@ -65,8 +70,13 @@ def planned(asked: Asked, ctx: StepContext, *, waits: bool) -> Plan:
     )
 
 
-def _groups(select: VolumeSelector, ctx: StepContext) -> tuple[dict[str, list[str]], list[Failure], list[str]]:
-    """Return the volumes of each instance, and each loose one alone; also those named that are no longer there."""
+def groups_of(select: VolumeSelector, ctx: StepContext) -> tuple[dict[str, list[str]], list[Failure], list[str]]:
+    """Return the volumes of each instance, and each loose one alone; also those named that are no longer there.
+
+    Raises:
+        InputError: nothing is selected.
+        ActionError: AWS refused a read.
+    """
     gone = sorted(set(select.volumes)) if not (select.tags or select.instances or select.zone) else []
     groups: dict[str, list[str]] = {}
     try:
@@ -84,7 +94,7 @@ def _groups(select: VolumeSelector, ctx: StepContext) -> tuple[dict[str, list[st
     return groups, [failure for failure in selection.failures if failure.resource not in hidden], notes
 
 
-def _change(source: Source, rate: int | None, zone: tuple[str, str], region: str, *, waits: bool) -> Change:
+def _change(source: Source, rate: int | None, zone: tuple[str, str], region: str, how: dict[str, bool]) -> Change:
     volume, point = source.facts.volume_id, source.point
     name, zone_id = zone
     item = {
@@ -112,7 +122,7 @@ def _change(source: Source, rate: int | None, zone: tuple[str, str], region: str
             "block": source.block(rate),
             "multi_attach": source.facts.multi_attach,
             "tags": dict(source.user_tags),
-            "waits": waits,
+            **how,
         },
         yields=(item,),
         size_gib=source.facts.size_gib,
@@ -120,15 +130,17 @@ def _change(source: Source, rate: int | None, zone: tuple[str, str], region: str
     )
 
 
-def _missing(volume: str, why: str, asked: Asked, region: str) -> Failure:
+def no_point(volume: str, why: str, policy: str, region: str, so: str) -> Failure:
+    """Return the failure of a volume that has no usable point, with what follows from it."""
     return Failure(
         resource=volume,
         code="action.no_point",
-        message=f"{volume} {why} (policy {asked.policy}, {region}). It is not restored. Name another policy or a "
-        "later `at`, or look for a copy in another Region.",
+        message=f"{volume} {why} (policy {policy}, {region}). {so}. Name another policy or a later `at`, or look for a "
+        "copy in another Region.",
     )
 
 
-def _mixed(key: str, group: Group) -> str:
+def mixed(key: str, group: Group) -> str:
+    """Return the warning that the volumes of a group are not of one point in time."""
     times: Iterable[str] = sorted({f"{s.point.at:%Y-%m-%d %H:%M}" for s in group.sources.values()})
     return f"warning: the volumes of {key} are of different points in time: {', '.join(times)} UTC."

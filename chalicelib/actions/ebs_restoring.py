@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from chalicelib.actions.base import Action, ActionModel, ApiCall, Review, StepContext, Undo
+from chalicelib.actions.ebs_fast_made import is_fast, told
 from chalicelib.actions.ebs_points import items_of
 from chalicelib.actions.ebs_restore_plan import Asked, planned
 from chalicelib.actions.ebs_selection import VolumeSelector
@@ -75,6 +76,7 @@ class RestoreVolumes(Action[RestoreVolumesInput]):
     archived, incomplete or under a key that cannot be used are passed over. Type, size, IOPS, throughput and key are
     those that the point tells. A volume is done when AWS shows it as available; all of its data is on it only later,
     and until then it is slow: with `initialised_within` at a provisioned rate, unless fast snapshot restore is enabled.
+    Whether it was fast is what AWS shows of the volume; without a credit it was not, and the report says so.
 
     The old volumes are left as they are. A point older than `max_age` asks a person. The client token is the effect's
     own, so a lost answer makes no second volume.
@@ -235,8 +237,8 @@ def _seen(asked: Sequence[tuple[Change, Effect]], region: str, ctx: StepContext)
             why = "ended in error, most likely because this role may not use its key"
             found[change.key] = _lost(change, known, why, ctx.now)
         elif volume["State"] in {"available", "in-use"}:
-            found[change.key] = _done(known, ctx.now)
-            ready[volume["VolumeId"]] = change
+            found[change.key] = _done(known, ctx.now, fast=is_fast(volume))
+            ready |= {} if is_fast(volume) else {volume["VolumeId"]: change}
         else:
             found[change.key] = known.moved(EffectState.PENDING, known.at or ctx.now, due=known.due)
     return found | _hydrated(found, ready, region, ctx)
@@ -247,9 +249,10 @@ def _lost(change: Change, effect: Effect, why: str, now: datetime) -> Effect:
     return effect.moved(EffectState.FAILED, now, code="action.restore_failed", message=message)
 
 
-def _done(effect: Effect, now: datetime) -> Effect:
+def _done(effect: Effect, now: datetime, *, fast: bool) -> Effect:
     ready = str(effect.facts.get("ready_at") or tags.iso(now))
-    return effect.moved(EffectState.DONE, now, due=None, facts={**effect.facts, "ready_at": ready})
+    known = {**effect.facts, "ready_at": ready, "fast": fast, **({"initialised_at": ready} if fast else {})}
+    return effect.moved(EffectState.DONE, now, due=None, facts=known)
 
 
 def _hydrated(
@@ -257,10 +260,10 @@ def _hydrated(
 ) -> dict[str, Effect]:
     """Hold back those that wait for all their data, and note when it was there."""
     waiting = {volume: change for volume, change in ready.items() if change.params["waits"]}
-    told = health.volumes(ctx.aws, region, waiting) if waiting else {}
+    states = health.volumes(ctx.aws, region, waiting) if waiting else {}
     moved = {}
     for volume, change in waiting.items():
-        effect, state = found[change.key], told.get(volume)
+        effect, state = found[change.key], states.get(volume)
         if state is not None and state.initialised:
             facts = {**effect.facts, "initialised_at": tags.iso(ctx.now)}
             moved[change.key] = effect.model_copy(update={"facts": facts})
@@ -273,6 +276,7 @@ def _hydrated(
 def _recovery(change: Change, effect: Effect) -> Recovery:
     params: dict[str, Any] = change.params
     facts: dict[str, Any] = effect.facts
+    slow = told([change.resource] if params.get("fast") and not facts.get("fast") else [])
     return Recovery(
         resource=change.resource,
         replacement=effect.id or "",
@@ -281,5 +285,5 @@ def _recovery(change: Change, effect: Effect) -> Recovery:
         point=tags.point_time(params["point"]),
         ready_at=tags.point_time(facts.get("ready_at", "")) or effect.at,
         initialised_at=tags.point_time(facts.get("initialised_at", "")),
-        note=f"Restored from {params['snapshot']}; {change.resource} is kept as it is.",
+        note=" ".join([f"Restored from {params['snapshot']}; {change.resource} is kept as it is.", *slow]),
     )

@@ -15,7 +15,7 @@ from chalicelib.actions.base import StepContext
 from chalicelib.actions.ebs_points import point_of
 from chalicelib.actions.recovery_points import judged
 from chalicelib.aws import listing, tags
-from chalicelib.aws.errors import translated
+from chalicelib.aws.fast_restores import ENABLED, fast_restores
 from chalicelib.aws.keys import key_problem
 from chalicelib.domain.manifest import VolumeFacts
 from chalicelib.domain.recovery_point import Point, Standing
@@ -114,6 +114,19 @@ class Sources:
                 missing[volume] = source
         return Group(sources, missing, found.mixed, min((s.point.at for s in sources.values()), default=None))
 
+    @property
+    def snapshot_ids(self) -> frozenset[str]:
+        """The snapshots that were read, usable or not."""
+        return frozenset(self._snapshots)
+
+    def points(self, volume: str) -> Sequence[Point]:
+        """Return all points of a volume, usable or not, in no particular order."""
+        return self._points[volume]
+
+    def tags_of(self, point: Point) -> Mapping[str, str]:
+        """Return the tags of a point."""
+        return tags.of(self._snapshots[point.snapshot_id])
+
     def _judge(self, points: Points) -> Mapping[str, Standing]:
         stands = judged({(volume, self._region): some for volume, some in points.items()}, self._ctx)
         return {volume: stand for (volume, _), stand in stands.items()}
@@ -155,16 +168,9 @@ def fast_in(ctx: StepContext, region: str, snapshots: Sequence[str], zone_id: st
     Raises:
         ActionError: AWS refused the read.
     """
-    found: set[str] = set()
-    for some in listing.batches(sorted(set(snapshots)), listing.FILTER_VALUES - 2):
-        asked = {"snapshot-id": some, "state": ["enabled"]}
-        with translated(f"fast snapshot restore in {region}"):
-            answer = ctx.aws.ec2(region).describe_fast_snapshot_restores(
-                Filters=[{"Name": name, "Values": values} for name, values in asked.items()]
-            )
-        shown = answer.get("FastSnapshotRestores", [])
-        found |= {one["SnapshotId"] for one in shown if one.get("AvailabilityZoneId") == zone_id}
-    return found
+    there = fast_restores(ctx.aws, region).values()
+    enabled = {one.snapshot_id for one in there if one.zone_id == zone_id and one.state == ENABLED}
+    return enabled & set(snapshots)
 
 
 def rates(
@@ -183,7 +189,7 @@ def rates(
         except ValueError as error:
             found[volume] = 300
             notes.append(
-                f"{volume} will not be fully initialised within {format_duration(within)}: {error}. Enable fast "
-                "snapshot restore for its snapshots if that matters."
+                f"{volume} will not be fully initialised within {format_duration(within)}: {error}. If that "
+                "matters, keep fast snapshot restore on for its points beforehand: `ebs.keep_fast_restore`."
             )
     return found, notes

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.actions.base import ApiCall, StepContext
+from chalicelib.actions.ebs_fast_made import is_fast, slow_among
 from chalicelib.actions.ec2_images import own_tags
 from chalicelib.actions.ec2_parts import Asked, Part, found_in
 from chalicelib.aws import health, listing, tags
@@ -68,6 +69,7 @@ class Launch(Part):
                 found[change.key] = _seen(change, known, shown, ctx)
             elif effect.id and effect.at and ctx.now - effect.at > LAG:
                 found[change.key] = _failed(change, effect, f"{effect.id} is no longer there", ctx.now)
+        found |= _fast(found, asked, region, ctx)
         return found | _hydrated(found, asked, region, ctx)
 
     def calls(self, change: Change, ctx: StepContext) -> Sequence[ApiCall]:
@@ -175,10 +177,31 @@ def _owed(change: Change, ctx: StepContext) -> tuple[Obligation, ...]:
     return (Obligation(name=f"keep.{old}", why=why, uses="ec2.fence_old", change=keep),)
 
 
+def _fast(found: Mapping[str, Effect], asked: Asked, region: str, ctx: StepContext) -> dict[str, Effect]:
+    """Note which volumes that were planned as fast are not, once AWS shows them."""
+    planned = [c for c, _ in asked if c.params.get("fast") and c.key in found]
+    planned = [change for change in planned if found[change.key].state is EffectState.DONE]
+    ids = [volume for change in planned for volume in volumes_of(found[change.key])]
+    listed = {v["VolumeId"]: v for v in listing.volumes_by(ctx.aws, region, "volume-id", ids, {})}
+    moved = {}
+    for change in planned:
+        effect, expected = found[change.key], change.params["fast"]
+        new: Any = effect.facts["volumes"]
+        shown = {old: listed[volume] for old, volume in new.items() if volume in listed}
+        if len(shown) < len(new):  # made a moment ago: it is listed soon
+            moved[change.key] = effect.moved(EffectState.PENDING, effect.at or ctx.now, owes=())
+            continue
+        whole = {"initialised_at": effect.facts["ready_at"]} if all(map(is_fast, shown.values())) else {}
+        facts = {**effect.facts, **whole, "slow": [*slow_among(map(str, expected), shown)]}  # type: ignore[arg-type]
+        moved[change.key] = effect.model_copy(update={"facts": facts})
+    return moved
+
+
 def _hydrated(found: Mapping[str, Effect], asked: Asked, region: str, ctx: StepContext) -> dict[str, Effect]:
     """Hold back those that wait for all their data, and note when it was there."""
     waiting = [c for c, _ in asked if c.params.get("waits") and c.key in found]
     waiting = [change for change in waiting if found[change.key].state is EffectState.DONE]
+    waiting = [change for change in waiting if "initialised_at" not in found[change.key].facts]
     ids = [volume for change in waiting for volume in volumes_of(found[change.key])]
     told = health.volumes(ctx.aws, region, ids) if ids else {}
     moved = {}

@@ -30,6 +30,7 @@ class Case:
         known: What only its attributes tell.
         notes: What its owner has to know.
         rates: The initialization rate of each volume.
+        fast: The volumes that fast snapshot restore is to have read in at once.
         addresses: Allocation ids of its Elastic IP addresses.
         targets: Where it is registered as a target.
     """
@@ -42,6 +43,7 @@ class Case:
     known: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rates: Mapping[str, int | None] = field(default_factory=dict)
+    fast: frozenset[str] = frozenset()
     addresses: tuple[str, ...] = ()
     targets: tuple[Mapping[str, str | int], ...] = ()
 
@@ -135,6 +137,7 @@ class _Maker:
             "old_zone": case.zone_id,
             "old_address": case.instance.get("PrivateIpAddress", ""),
             "waits": given.wait_for == "initialised",
+            "fast": sorted(case.fast & {source.facts.volume_id for source in restored}),
             "notes": [*case.notes],
         }
         of = f" with its volumes of {at:%Y-%m-%d %H:%M} UTC" if at else ""

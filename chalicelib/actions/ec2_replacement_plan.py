@@ -225,7 +225,8 @@ def _rate(found: Findings, given: LaunchReplacementsInput, to_zones: Sequence[st
     fast = set.intersection(*(fast_in(ctx, ctx.region, snapshots, zone) for zone in to_zones))
     rate, slow = rates(every, fast, given.initialised_within)
     found.notes += slow
-    found.cases = [replace(case, rates=rate) for case in found.cases]
+    at_once = frozenset(one.facts.volume_id for one in every if one.point.snapshot_id in fast)
+    found.cases = [replace(case, rates=rate, fast=at_once) for case in found.cases]
 
 
 def _moves(found: Findings, given: LaunchReplacementsInput, ctx: StepContext) -> None:

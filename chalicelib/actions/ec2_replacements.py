@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from chalicelib.actions.base import ActionModel, Review, StepContext, Undo
+from chalicelib.actions.ebs_fast_made import told
 from chalicelib.actions.ec2_fencing import Fence, release_of
 from chalicelib.actions.ec2_images import Image
 from chalicelib.actions.ec2_launching import Launch, volumes_of
@@ -176,4 +177,4 @@ def _notes(params: Mapping[str, Any], facts: Mapping[str, Any], ctx: StepContext
     since = divergence(params["point"], ctx.troubled_since or ctx.started_at)
     refused = facts.get("refused")
     taken = [f"AWS had no room: {'; '.join(refused)}."] if refused else []
-    return [*notes, *([since] if since else []), *taken, *params["notes"]]
+    return [*notes, *([since] if since else []), *taken, *told(facts.get("slow", ())), *params["notes"]]

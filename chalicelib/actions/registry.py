@@ -20,6 +20,7 @@ from chalicelib.actions.database_points import DatabasePoints
 from chalicelib.actions.ebs_attaching import AttachVolumes
 from chalicelib.actions.ebs_copies import CopySnapshots
 from chalicelib.actions.ebs_expiry import ExpireSnapshots
+from chalicelib.actions.ebs_fast_restore import KeepFastRestore
 from chalicelib.actions.ebs_restoring import RestoreVolumes
 from chalicelib.actions.ebs_snapshots import CreateSnapshots
 from chalicelib.actions.ec2_old import FenceOld
@@ -53,6 +54,7 @@ _ALL: tuple[Action[Any] | Check[Any], ...] = (
     CreateSnapshots(),
     CopySnapshots(),
     ExpireSnapshots(),
+    KeepFastRestore(),
     RestoreVolumes(),
     AttachVolumes(),
     LaunchReplacements(),

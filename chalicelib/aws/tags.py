@@ -38,6 +38,7 @@ FENCED = "lifeboat:fenced"  # on an instance that was replaced: what it was befo
 HANDS_OFF = "lifeboat:hands-off"
 EVACUATED = "lifeboat:evacuated."  # on groups, followed by a zone's ID and 0, 1, ...: their subnets before
 HELD = "lifeboat:held"  # on groups: what was suspended for them, and what was before
+FAST_RESTORE = "lifeboat:fast-restore."  # on snapshots, followed by a zone's ID: when Lifeboat enabled it there
 EXPIRES = "lifeboat:expires"  # set by people: until when a point is kept (as `iso` writes it); it is no generation
 
 

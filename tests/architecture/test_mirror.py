@@ -11,6 +11,13 @@ MIRRORED = ("domain", "engine", "stores", "aws", "actions")
 ELSEWHERE = {
     "actions/base.py": ("unit/engine/test_run.py", "a shape; what it leaves open shows in whole runs"),
     "actions/ebs_attaching.py": ("scenarios/test_volume_restores.py", "what is attached, and what is left alone"),
+    "actions/ebs_fast_changes.py": ("unit/actions/test_ebs_fast_plan.py", "in which order points take over"),
+    "actions/ebs_fast_given.py": ("unit/actions/test_ebs_fast_plan.py", "what must be said"),
+    "actions/ebs_fast_made.py": ("scenarios/test_fast_restore.py", "whether restored volumes are fast"),
+    "actions/ebs_fast_restore.py": (
+        "scenarios/test_fast_restore.py",
+        "whole nights",
+    ),
     "actions/ebs_restoring.py": ("scenarios/test_volume_restores.py", "restores show in whole runs"),
     "actions/ebs_restore_plan.py": ("scenarios/test_volume_restores.py", "what is restored, and what cannot be"),
     "actions/ebs_sources.py": ("scenarios/test_volume_restores.py", "which points are taken"),

@@ -52,6 +52,7 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeVolumeStatus": statuses.describe_volume_status,
     "DescribeVolumes": reading.describe_volumes,
     "DetachVolume": volumes.detach_volume,
+    "DisableFastSnapshotRestores": fast_restore.disable_fast_snapshot_restores,
     "DisassociateAddress": addresses.disassociate_address,
     "EnableFastSnapshotRestores": fast_restore.enable_fast_snapshot_restores,
     "LockSnapshot": holds.lock_snapshot,

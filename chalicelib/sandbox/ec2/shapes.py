@@ -57,6 +57,7 @@ def volume_shape(volume: Any, tags: dict[str, str]) -> Tree:
         "kmsKeyId": volume.kms_key_id,
         "multiAttachEnabled": bool(volume.multi_attach_enabled),
         "volumeInitializationRate": volume.initialization_rate,
+        "fastRestored": volume.fast_restored,
         "tagSet": tag_set(tags),
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.sandbox.ec2 import holds, quotas, tags
+from chalicelib.sandbox.ec2 import fast_restore, holds, quotas, tags
 from chalicelib.sandbox.ec2.call import Ec2Call
 from chalicelib.sandbox.ec2.notices import announce_set, announce_snapshot
 from chalicelib.sandbox.ec2.shapes import snapshot_shape
@@ -66,6 +66,7 @@ def delete_snapshot(call: Ec2Call) -> Tree:
     if snapshot.ready_at_s <= call.sky.now_s:
         call.land.snapshots_of[snapshot.origin_volume].remove(snapshot)
     tags.forget(call.land, snapshot.id)
+    fast_restore.forget(call.land, snapshot.id)
     return {"return": True}
 
 

@@ -35,7 +35,7 @@ def create_volume(call: Ec2Call) -> Tree:
     if token:
         call.land.tokens[token] = (asked, volume.id)
     announce_volume(call, volume)
-    return volume_shape(volume, wanted)
+    return _created(volume, wanted)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,12 @@ def _again(call: Ec2Call, token: str, asked: str) -> Tree:
     if before != asked:
         raise AwsError("IdempotentParameterMismatch", MISMATCH)
     volume = call.volume(volume_id)
-    return volume_shape(volume, call.land.backend.tags.get(volume_id, {}))
+    return _created(volume, call.land.backend.tags.get(volume_id, {}))
+
+
+def _created(volume: Any, tags: dict[str, str]) -> Tree:
+    """Return a volume as CreateVolume shows it, which does not tell whether it is fast."""
+    return {name: value for name, value in volume_shape(volume, tags).items() if name != "fastRestored"}
 
 
 def fingerprint(form: Tree) -> str:
@@ -176,7 +181,8 @@ def _make(call: Ec2Call, zone: str, snapshot: Any, size: int, key_arn: str | Non
     if snapshot is not None:
         volume.ready_at_s = call.sky.now_s + call.sky.settings.volume_restore_s
         volume.hydration_bytes = snapshot.full_bytes
-        volume.fast_restored = fast_restore.enabled(call.land, snapshot.id, zone, call.sky.now_s)
+        unrated = volume.initialization_rate is None  # a rate is used instead, and takes no credit
+        volume.fast_restored = unrated and fast_restore.taken(call.land, snapshot.id, zone, call.sky.now_s)
     return volume
 
 

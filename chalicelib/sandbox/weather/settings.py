@@ -33,6 +33,7 @@ class Quotas(_Knobs):
     error_counts_s: float = Field(default=600.0, ge=0)
     set_members: int = Field(default=40, ge=1)
     multi_attach: int = Field(default=16, ge=1)
+    fast_restores: int = Field(default=5, ge=0)  # snapshots a Region
     standard_vcpus: int = Field(default=1152, ge=0)
 
 

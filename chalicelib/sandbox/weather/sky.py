@@ -12,6 +12,7 @@ from chalicelib.sandbox.weather.buckets import BucketRack
 from chalicelib.sandbox.weather.chance import draw
 from chalicelib.sandbox.weather.clock import Clock
 from chalicelib.sandbox.weather.darkness import Darkness
+from chalicelib.sandbox.weather.fast import FastRestore
 from chalicelib.sandbox.weather.mail import Mail
 from chalicelib.sandbox.weather.settings import Weather
 
@@ -33,7 +34,7 @@ class Land:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     instances: dict[str, Any] = field(default_factory=dict)
     copied_volumes: dict[tuple[str, str], str] = field(default_factory=dict)
-    fast: dict[tuple[str, str], float] = field(default_factory=dict)  # (snapshot, zone's name): when it is fast
+    fast: dict[tuple[str, str], FastRestore] = field(default_factory=dict)  # by snapshot and zone's name
 
 
 class Sky:

@@ -105,22 +105,6 @@ def test_the_address_of_a_terminated_instance_is_free(world: World) -> None:
     assert "InstanceId" not in found
 
 
-def test_a_fast_snapshot_gives_volumes_that_are_initialized_at_once(world: World) -> None:
-    snapshot = world.snapshot()
-    world.ec2.enable_fast_snapshot_restores(AvailabilityZones=["us-east-1b"], SourceSnapshotIds=[snapshot])
-
-    def state() -> str:
-        asked = [{"Name": "snapshot-id", "Values": [snapshot]}]
-        return str(world.ec2.describe_fast_snapshot_restores(Filters=asked)["FastSnapshotRestores"][0]["State"])
-
-    assert state() == "optimizing"
-    world.clock.sleep(3600)
-    assert state() == "enabled"
-    made = world.ec2.create_volume(SnapshotId=snapshot, AvailabilityZone="us-east-1b", VolumeType="gp3")["VolumeId"]
-    [found] = world.truth.describe_volume_status(VolumeIds=[made])["VolumeStatuses"]
-    assert found["InitializationStatusDetails"]["Progress"] == 100
-
-
 def test_a_provisioned_rate_reads_a_volume_in_sooner_and_has_its_bounds(world: World, refused: Refused) -> None:
     snapshot = world.snapshot("db-1/sdf")
     asked = {"SnapshotId": snapshot, "AvailabilityZone": "us-east-1b", "VolumeType": "gp3"}
