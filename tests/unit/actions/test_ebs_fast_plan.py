@@ -24,7 +24,8 @@ class Nights:
     def __init__(self, world: World, count: int, size: int = 2048) -> None:
         self.world = world
         asked = {"AvailabilityZone": "us-east-1a", "Size": size, "VolumeType": "gp3"}
-        self.volumes = [world.truth().create_volume(**asked)["VolumeId"] for _ in range(count)]
+        made = [world.truth().create_volume(**asked)["VolumeId"] for _ in range(count)]
+        self.volumes = sorted(made)  # the order in which they are served
         world.control.settle()
 
     def night(self) -> list[str]:
