@@ -49,7 +49,7 @@ def planned(asked: Asked, ctx: StepContext, *, waits: bool) -> Plan:
     ]
     usable = [source for group in found.values() for source in group.sources.values()]
     fast = (
-        fast_in(ctx, region, [one.point.snapshot_id for one in usable], zone_id) if usable and asked.within else set()
+        fast_in(ctx, region, [one.point.snapshot_id for one in usable], [zone_id]) if usable and asked.within else set()
     )
     rate, slow = rates(usable, fast, asked.within)
     changes = []

@@ -109,9 +109,9 @@ class RestoreVolumes(Action[RestoreVolumesInput]):
     rehearsable: ClassVar[bool] = True
     calls: ClassVar[str] = (
         "Plan: DescribeAvailabilityZones once, DescribeVolumes per 500, DescribeSnapshots twice per 199 volumes (again "
-        "per 200 sets that are not selected whole), DescribeKey per key and instance, DescribeFastSnapshotRestores per "
-        "198 snapshots. Review: DescribeSnapshots per 200. Apply: CreateVolume per volume. Observe: DescribeVolumes "
-        "per 200, DescribeVolumeStatus per 200 if it waits for that."
+        "per 200 sets that are not selected whole), DescribeKey per key and instance; with `initialised_within` "
+        "DescribeFastSnapshotRestores once. Review: DescribeSnapshots per 200. Apply: CreateVolume per volume. "
+        "Observe: DescribeVolumes per 200, DescribeVolumeStatus per 200 if it waits for that."
     )
 
     def plan(self, given: RestoreVolumesInput, ctx: StepContext) -> Plan:

@@ -162,15 +162,15 @@ class Sources:
         return self._keys[key]
 
 
-def fast_in(ctx: StepContext, region: str, snapshots: Sequence[str], zone_id: str) -> set[str]:
-    """Return the snapshots that fast snapshot restore is enabled for in a zone: their volumes need no reading in.
+def fast_in(ctx: StepContext, region: str, snapshots: Sequence[str], zone_ids: Iterable[str]) -> set[str]:
+    """Return the snapshots that fast snapshot restore is enabled for in every one of some zones, by one listing.
 
     Raises:
         ActionError: AWS refused the read.
     """
-    there = fast_restores(ctx.aws, region).values()
-    enabled = {one.snapshot_id for one in there if one.zone_id == zone_id and one.state == ENABLED}
-    return enabled & set(snapshots)
+    there, zones = fast_restores(ctx.aws, region), list(zone_ids)
+    enabled = {pair for pair, one in there.items() if one.state == ENABLED}
+    return {snapshot for snapshot in snapshots if all((snapshot, zone) in enabled for zone in zones)}
 
 
 def rates(

@@ -222,7 +222,7 @@ def _rate(found: Findings, given: LaunchReplacementsInput, to_zones: Sequence[st
     if not every or given.initialised_within is None:
         return
     snapshots = [one.point.snapshot_id for one in every]
-    fast = set.intersection(*(fast_in(ctx, ctx.region, snapshots, zone) for zone in to_zones))
+    fast = fast_in(ctx, ctx.region, snapshots, to_zones)
     rate, slow = rates(every, fast, given.initialised_within)
     found.notes += slow
     at_once = frozenset(one.facts.volume_id for one in every if one.point.snapshot_id in fast)

@@ -83,10 +83,11 @@ class LaunchReplacements(PartAction[LaunchReplacementsInput]):
         "Plan: DescribeAvailabilityZones once, DescribeInstances per 1,000 and again per 196, DescribeInstanceStatus "
         "per 100, DescribeVolumes per 200, DescribeSnapshots twice per 199 volumes, DescribeKey per key and instance, "
         "DescribeSubnets and DescribeInstanceTypeOfferings once, DescribeInstanceAttribute twice per instance, "
-        "DescribeAddresses per 200, DescribeTargetGroups once, DescribeTargetHealth per target group. Review: three "
-        "describes per 200. Apply, per instance: RegisterImage, RunInstances (once more for each zone or type that has "
-        "no room), CreateTags per volume, StopInstances or ModifyInstanceAttribute, two calls per registration, one "
-        "per address. Observe: one describe per kind and 200."
+        "DescribeAddresses per 200, DescribeTargetGroups once, DescribeTargetHealth per target group; with "
+        "`initialised_within` DescribeFastSnapshotRestores once. Review: three describes per 200. Apply, per instance: "
+        "RegisterImage, RunInstances (once more for each zone or type that has no room), CreateTags per volume, "
+        "StopInstances or ModifyInstanceAttribute, two calls per registration, one per address. Observe: one describe "
+        "per kind and 200."
     )
     parts: ClassVar[Mapping[str, Part]] = {
         "image": Image(),

@@ -255,11 +255,12 @@ def _still_good(change: Change, cluster: LiveCluster) -> Review | None:
 
 def _recovery(change: Change, effect: Effect, at: datetime) -> Recovery:
     moved = change.params.get("moved_at")  # by AWS or by a person: RDS's events do not tell which
-    by_itself = ", not by this run," if moved else " by itself" if effect.state is EffectState.MOOT else ""
+    by_itself = " by itself" if effect.state is EffectState.MOOT else ""
+    how = ", not by this run" if moved else f"{by_itself} from {change.params['from']}"  # nor from where it came
     return Recovery(
         resource=change.resource,
         region=change.region,
         zone_id=str(effect.facts.get("zone") or change.params["to"]),
         ready_at=datetime.fromisoformat(str(moved)) if moved else at,
-        note=f"failed over{by_itself} from {change.params['from']}; nothing was lost",
+        note=f"failed over{how}; nothing was lost",
     )

@@ -27,7 +27,6 @@ def drifts(look: Look, owing: Iterable[One]) -> ActionError | None:
     failed = None
     for (action, region), every in _by_place(owing).items():
         blind = f"watch.{action}.{region}"
-        first = look.engine.ledger.load(every[0][0])
         try:
             said = differences(action, region, [owed for _, owed in every], watching(look.engine, look.now))
         except ActionError as error:
@@ -35,6 +34,7 @@ def drifts(look: Look, owing: Iterable[One]) -> ActionError | None:
             for one in every:
                 look.stays(_name(one))
             why = f"Nobody knows whether what runs keep out of a zone in {region} ({action}) stays out: {error.message}"
+            first = look.engine.ledger.load(every[0][0])
             look.unseen(blind, first.runbook if first else action, why, error)
             continue
         for one, why in zip(every, said, strict=True):

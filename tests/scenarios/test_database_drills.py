@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.report import RunRecord
-from chalicelib.domain.run import Run, RunCause, RunState, StepState
-from chalicelib.domain.template import check_inputs
-from chalicelib.engine.intake import SWEEP, on_schedule
-from chalicelib.engine.local import drive, hold
+from chalicelib.domain.run import Run, RunState, StepState
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import HOME, Stage, step
-from tests.scenarios.drills import inventory, place_in
+from tests.scenarios.drills import drill, gone_on_with, place_in, swept_after, there
 from tests.scenarios.recovery import BACKUP, book, on_a_copy, staged
 from tests.shared_box import with_estate
 
@@ -43,10 +40,7 @@ def _stage() -> Iterator[Stage]:
 
 
 def begun(stage: Stage, **other: Any) -> Run:
-    shipped = stage.book("restore-drill")
-    cause = RunCause(kind="manual", key="k1", occurred_at=stage.services.clock.now(), summary="by hand")
-    inputs = check_inputs(shipped, {**stage.estate["place"], **other})
-    return stage.services.starter.start(shipped, cause, inputs, mode="drill").run
+    return drill(stage, stage.book("restore-drill"), **other)
 
 
 def of_drills(stage: Stage) -> dict[str, Any]:
@@ -59,10 +53,6 @@ def of_drills(stage: Stage) -> dict[str, Any]:
         tagged = [one for one in every if any(tag["Key"] == "lifeboat:drill" for tag in one["TagList"])]
         found |= {f"{kind}/{one[name]}": one for one in tagged}
     return found
-
-
-def there(stage: Stage) -> dict[str, str]:
-    return inventory(stage.control.witness)
 
 
 def test_databases_are_restored_at_the_drills_place_measured_and_removed(stage: Stage) -> None:
@@ -101,31 +91,13 @@ def test_a_drill_that_dies_beside_its_databases_is_gone_on_with_and_removes_all(
         if len(of_drills(stage)) >= made:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        stage.drive(run, die)
-    with staged(stage.control, stage.estate) as other:
-        other.services.clock.sleep(700)  # its driver is believed for some minutes
-        left = other.services.ledger.load(run.run_id)
-        assert left
-        ended = drive(other.services.engine, hold(left, other.services.starter, new=False))
-    stage.control.settle()
-    assert ended.state is RunState.SUCCEEDED
+    assert gone_on_with(stage, run, die).state is RunState.SUCCEEDED
     assert there(stage) == before
 
 
 def test_databases_of_a_drill_that_nobody_goes_on_with_are_swept(stage: Stage) -> None:
     before, run = there(stage), begun(stage)
-    engine = stage.services.engine
-    held = hold(run, stage.services.starter, new=True)
-    while len(of_drills(stage)) < 3:
-        engine.clock.sleep(engine.advance(held.run_id, held.generation).wait_s)
-    fresh = stage.services.ledger.load(run.run_id)
-    assert fresh
-    stage.services.ledger.finish(fresh.model_copy(update={"state": RunState.FAILED, "ended_at": engine.clock.now()}))
-    for _ in range(10):
-        stage.control.settle()
-        on_schedule(SWEEP, stage.services)
-        engine.clock.sleep(300)
+    swept_after(stage, run, lambda: len(of_drills(stage)) >= 3)
     assert of_drills(stage) == {}
     assert there(stage) == before
     assert stage.services.ledger.owed(run.run_id) == {}

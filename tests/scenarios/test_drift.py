@@ -71,6 +71,9 @@ def test_a_template_that_is_applied_again_is_told_once_and_daily_until_the_zone_
         f"{ZONE} again",
         f"it has again {back}",
         f"lifeboat undo {run_id}",
+        "template",
+        "asg.return_zone",
+        HOME,
     ):
         assert said in message
     told.services.clock.sleep(timedelta(days=1).total_seconds())
@@ -118,6 +121,47 @@ def test_a_template_that_removes_the_tags_too_is_drift_until_a_person_says_that_
     assert watch(told) == [name]
     ledger.settle(run_id, f"return.web.{ZONE}", "by ana: the zone is well")
     assert watch(told) == []
+
+
+def test_another_subnet_of_the_zone_is_the_same_drift(told: Stage, shop: Shop) -> None:
+    before, truth = shop.group()["VPCZoneIdentifier"], told.control.witness("ec2", HOME)
+    run_id = run(told, LEAVE)
+    left = shop.group()["VPCZoneIdentifier"]
+    [old] = set(before.split(",")) - set(left.split(","))
+    [known] = truth.describe_subnets(SubnetIds=[old])["Subnets"]
+    asked = {"CidrBlock": "172.31.240.0/24", "AvailabilityZone": known["AvailabilityZone"]}
+    made = truth.create_subnet(VpcId=known["VpcId"], **asked)["Subnet"]["SubnetId"]
+    shop.scaling.update_auto_scaling_group(AutoScalingGroupName="web", VPCZoneIdentifier=f"{left},{made}")
+    name = f"drift.{run_id}.web.{ZONE}"
+    assert watch(told) == [name]
+    [message] = about(told, "breach", name)
+    assert f"launches in {ZONE} again" in message
+    assert made in message
+
+
+def test_who_returns_a_group_without_its_tags_by_hand_says_so_once(told: Stage, shop: Shop) -> None:
+    before = shop.group()["VPCZoneIdentifier"]
+    run_id = run(told, LEAVE)
+    name, owed = f"drift.{run_id}.web.{ZONE}", f"return.web.{ZONE}"
+    shop.scaling.delete_tags(Tags=[{"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": KEPT}])
+    assert watch(told) == [name]
+    [message] = about(told, "breach", name)
+    assert f"lifeboat runs settle {run_id} {owed} --done" in message
+    shop.scaling.update_auto_scaling_group(AutoScalingGroupName="web", VPCZoneIdentifier=before)
+    assert watch(told) == [name]  # a template that is applied again looks the same
+    told.services.ledger.settle(run_id, owed, "by ana: the zone is well")
+    assert watch(told) == []
+
+
+def test_what_aws_throttles_stays_a_breach_until_it_was_looked_at(told: Stage, shop: Shop) -> None:
+    name = drifted(told, shop)
+    told.control.weather(throttle_reads_share=1.0)
+    with pytest.raises(ActionError):
+        watch(told)
+    told.control.weather(throttle_reads_share=0.0)
+    assert about(told, "cleared", name) == []
+    assert watch(told) == []
+    assert len(about(told, "cleared", name)) == 1
 
 
 def test_what_people_may_change_meanwhile_is_no_drift(told: Stage, shop: Shop) -> None:

@@ -9,14 +9,10 @@ import pytest
 
 from chalicelib.cli.plan import planned
 from chalicelib.domain.run import Run, RunState, StepState
-from chalicelib.engine.intake import SWEEP, on_schedule
-from chalicelib.engine.local import drive, hold
 from chalicelib.sandbox.client import Control
 from tests.scenarios.conftest import Stage, step
-from tests.scenarios.drills import PLACE, inventory, place_in
+from tests.scenarios.drills import PLACE, drill, gone_on_with, place_in, swept_after, there
 from tests.scenarios.recovery import backed_up, instances, on_a_copy, staged
-
-TEN = 10
 
 
 @pytest.fixture(name="morning", scope="module")
@@ -33,18 +29,8 @@ def _stage(morning: tuple[Control, dict[str, Any]]) -> Iterator[Stage]:
         yield stage
 
 
-def there(stage: Stage) -> dict[str, str]:
-    return inventory(stage.control.witness)
-
-
 def begun(stage: Stage, name: str = "restore-drill", **changes: Any) -> Run:
-    from chalicelib.domain.run import RunCause
-    from chalicelib.domain.template import check_inputs
-
-    book = stage.book(name, **changes)
-    inputs = check_inputs(book, stage.estate["place"])
-    cause = RunCause(kind="manual", key="k1", occurred_at=stage.services.clock.now(), summary="by hand")
-    return stage.services.starter.start(book, cause, inputs, mode="drill").run
+    return drill(stage, stage.book(name, **changes))
 
 
 def test_a_drill_restores_measures_and_removes_and_leaves_what_is_live_as_it_was(stage: Stage) -> None:
@@ -101,34 +87,13 @@ def test_a_drill_whose_driver_dies_is_gone_on_with_and_removes_all(stage: Stage,
         if len(passed) == ticks:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        stage.drive(run, die)
-    with staged(stage.control, stage.estate) as other:
-        other.services.clock.sleep(700)  # its driver is believed for some minutes
-        left = other.services.ledger.load(run.run_id)
-        assert left
-        ended = drive(other.services.engine, hold(left, other.services.starter, new=False))
-    stage.control.settle()
-    assert ended.state is RunState.SUCCEEDED
+    assert gone_on_with(stage, run, die).state is RunState.SUCCEEDED
     assert there(stage) == before
 
 
 def test_a_drill_that_was_released_midway_is_swept_by_tag_and_ledger(stage: Stage) -> None:
-    """Nobody goes on with it: it is stopped, its instances are still there, and what it owed was struck out."""
     before, run = there(stage), begun(stage)
-    engine = stage.services.engine
-    held = hold(run, stage.services.starter, new=True)
-    while not any("lifeboat:drill" in each["tags"] for each in instances(stage).values()):
-        tick = engine.advance(held.run_id, held.generation)
-        engine.clock.sleep(tick.wait_s)
-    fresh = stage.services.ledger.load(run.run_id)
-    assert fresh
-    ended = fresh.model_copy(update={"state": RunState.FAILED, "ended_at": engine.clock.now()})
-    stage.services.ledger.finish(ended)
-    for _ in range(TEN):
-        stage.control.settle()
-        on_schedule(SWEEP, stage.services)
-        engine.clock.sleep(300)
+    swept_after(stage, run, lambda: any("lifeboat:drill" in each["tags"] for each in instances(stage).values()))
     assert there(stage) == before
     assert stage.services.ledger.owed(run.run_id) == {}
 

@@ -11,7 +11,6 @@ import pytest
 from chalicelib.aws import sending
 from chalicelib.domain.report import RunRecord
 from chalicelib.sandbox.client import Control
-from chalicelib.sandbox.process import Sandbox
 from tests.scenarios.conftest import Stage, step, tags_of
 from tests.scenarios.recovery import (
     BACKUP,
@@ -26,6 +25,7 @@ from tests.scenarios.recovery import (
     staged,
     volumes,
 )
+from tests.shared_box import with_estate
 
 BIG_GIB = 2048  # optimized in two hours, and then a credit every two hours
 OBJECTIVE = timedelta(minutes=15)
@@ -46,24 +46,22 @@ def keep(**given: Any) -> dict[str, Any]:
 NIGHT = book(BACKUP, keep())
 
 
-@pytest.fixture(name="morning", scope="module")
-def _morning() -> Iterator[tuple[Control, dict[str, Any]]]:
-    """After the first night, in which the point of the big volume was made fast."""
-    with Sandbox.start(seed=9) as box:
-        estate = box.control.estate("small")
-        tagged = [{"ResourceType": "volume", "Tags": [{"Key": "backup", "Value": "nightly"}]}]
-        asked = {"AvailabilityZone": "us-east-1a", "Size": BIG_GIB, "VolumeType": "gp3", "TagSpecifications": tagged}
-        estate["big"] = box.control.witness("ec2").create_volume(**asked)["VolumeId"]
-        box.control.settle()
-        with staged(box.control, estate) as stage:
-            found = stage.run(NIGHT, "first")
-            assert found.state == "succeeded", found
-        yield box.control, estate
+def after_a_night(control: Control) -> dict[str, Any]:
+    """Let the first night pass, in which the point of the big volume is made fast."""
+    estate = control.estate("small")
+    tagged = [{"ResourceType": "volume", "Tags": [{"Key": "backup", "Value": "nightly"}]}]
+    asked = {"AvailabilityZone": "us-east-1a", "Size": BIG_GIB, "VolumeType": "gp3", "TagSpecifications": tagged}
+    estate["big"] = control.witness("ec2").create_volume(**asked)["VolumeId"]
+    control.settle()
+    with staged(control, estate) as stage:
+        found = stage.run(NIGHT, "first")
+        assert found.state == "succeeded", found
+    return estate
 
 
 @pytest.fixture(name="stage")
-def _stage(morning: tuple[Control, dict[str, Any]]) -> Iterator[Stage]:
-    with on_a_copy(morning) as stage:
+def _stage() -> Iterator[Stage]:
+    with with_estate(after_a_night) as morning, on_a_copy(morning) as stage:
         yield stage
 
 

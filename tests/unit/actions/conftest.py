@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import pytest
-from botocore.loaders import create_loader
 
 from chalicelib.aws.clients import Aws
 from chalicelib.sandbox.client import Control, VirtualClock, attach
@@ -16,7 +15,6 @@ from tests.unit.actions.groups import Groups
 from tests.unit.actions.world import HOME, World
 
 W = TypeVar("W", bound=World)
-LOADER = create_loader()  # reads the service models once for all tests: they are what takes time
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +48,6 @@ def _worlds(kind: type[W], origin: Control, estate: dict[str, Any], monkeypatch:
     control = origin.fork()
     monkeypatch.setenv("AWS_ENDPOINT_URL", control.url)
     clock = VirtualClock(control.url)
-
-    def prepare(session: Any) -> None:
-        session.register_component("data_loader", LOADER)
-        attach(session, clock)
-
-    aws = Aws(Settings(region=HOME, retry_mode="standard"), prepare=prepare)
+    aws = Aws(Settings(region=HOME, retry_mode="standard"), prepare=lambda session: attach(session, clock))
     yield kind(control, clock, aws, estate)
     control.quit()

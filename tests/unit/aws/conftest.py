@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from botocore.loaders import create_loader
 from moto import mock_aws
 
 from chalicelib.aws.clients import Aws
 from chalicelib.settings import Settings
 
-LOADER = create_loader()  # reads the service models once for all tests: they are what takes time
-
 
 @pytest.fixture
 def aws() -> Iterator[Aws]:
     with mock_aws():
-        yield Aws(
-            Settings(region="us-east-1", retry_mode="standard"),
-            prepare=lambda session: session.register_component("data_loader", LOADER),
-        )
+        yield Aws(Settings(region="us-east-1", retry_mode="standard"))
